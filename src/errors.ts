@@ -1,0 +1,106 @@
+/**
+ * The one error of Millrace.
+ *
+ * An error is known by its `code`, never by `instanceof`: Comlink, structured clone and a Durable
+ * Object's RPC lose the class on the way. `toWire` and `fromWire` carry code, details and message across.
+ */
+
+/** The closed set of codes, each with the details that its cause is named by. */
+export interface ErrorDetails {
+  /** An event, or a part of it, is not what the model asks for. `path` is a JSON pointer into the event. */
+  'event.invalid': { readonly path: string; readonly value: unknown; readonly reason: string };
+  /** An id that is already stored came again with other content. */
+  'event.conflict': { readonly id: string };
+  /** A catalogue was defined with a type that breaks the naming, or with a schema that cannot be used. */
+  'catalogue.invalid': { readonly type: string; readonly reason: string };
+  /** A strict catalogue does not know the type. */
+  'catalogue.unknown-type': { readonly type: string };
+  /** The expected version of a subject is not its actual one. */
+  'version.conflict': {
+    readonly subject: string;
+    readonly expected: ExpectedVersion;
+    readonly actual: number;
+  };
+  /** A producer's sequence does not follow on its head: `expected` is the one to go on with. */
+  'producer.gap': { readonly producer: string; readonly expected: number; readonly received: number };
+  /** A newer epoch of the producer has written: the older one may no longer. */
+  'producer.fenced': { readonly producer: string; readonly epoch: number; readonly current: number };
+  /** A producer repeats a sequence with events that were never stored: its log has lost its tail since. */
+  'producer.diverged': { readonly producer: string; readonly seq: number; readonly id: string };
+  'cursor.invalid': { readonly cursor: string };
+  /** A query, or an option, has a value that means nothing. */
+  'query.invalid': { readonly path: string; readonly value: unknown; readonly reason: string };
+  /** A documented bound was passed. Nothing was stored. */
+  'limit.exceeded': { readonly limit: string; readonly maximum: number; readonly actual: number };
+  'storage.closed': { readonly log: string };
+  'storage.open-failed': { readonly log: string };
+  'storage.failed': { readonly log: string; readonly operation: string };
+  /** What is stored does not decode. What else is committed stays readable. */
+  'storage.corrupt': { readonly log: string; readonly position: number };
+  /** The edge did not answer, or answered that it cannot now. To be tried again. */
+  'sync.unreachable': {
+    readonly endpoint: string;
+    readonly status?: number;
+    readonly retryAfterMs?: number;
+  };
+  /** The edge refused the request as it stands: trying it again changes nothing. */
+  'sync.refused': {
+    readonly endpoint: string;
+    readonly status: number;
+    readonly reason: string;
+    readonly rejected?: readonly { readonly index: number; readonly reason: string }[];
+  };
+  /** The client, the worker or the loop was disposed before it could answer. */
+  disposed: { readonly what: string };
+}
+
+export type ErrorCode = keyof ErrorDetails;
+
+/** What a commit may expect of a subject's version. A version is the count of the subject's events. */
+export type ExpectedVersion = number | 'none' | 'exists' | 'any';
+
+/** An error as plain data, for structured clone, RPC and JSON. */
+export interface WireError<C extends ErrorCode = ErrorCode> {
+  readonly name: 'MillraceError';
+  readonly code: C;
+  readonly message: string;
+  readonly details: ErrorDetails[C];
+}
+
+/** The message says what happened, the value that caused it, and what to do. */
+export class MillraceError<C extends ErrorCode = ErrorCode> extends Error {
+  readonly code: C;
+  readonly details: ErrorDetails[C];
+
+  constructor(code: C, message: string, details: ErrorDetails[C], options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'MillraceError';
+    this.code = code;
+    this.details = details;
+  }
+
+  /** The error as plain data. The cause stays behind: it may not be cloneable, and is logged where it arose. */
+  toWire(): WireError<C> {
+    return { name: 'MillraceError', code: this.code, message: this.message, details: this.details };
+  }
+
+  static fromWire<C extends ErrorCode>(wire: WireError<C>): MillraceError<C> {
+    return new MillraceError(wire.code, wire.message, wire.details);
+  }
+}
+
+/** Whether `error` is a Millrace error of that code, wherever it was thrown and however it travelled. */
+export function hasCode<C extends ErrorCode>(error: unknown, code: C): error is MillraceError<C> {
+  return isWireError(error) && error.code === code;
+}
+
+/** Whether `value` carries a Millrace error's code and details: as an instance, or as plain data. */
+export function isWireError(value: unknown): value is WireError {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'code' in value &&
+    'details' in value &&
+    typeof value.code === 'string'
+  );
+}

@@ -1,0 +1,43 @@
+/**
+ * Time as the model and the wire write it: ms since the Unix epoch inside, ISO 8601 outside.
+ *
+ * `Date` is used here alone, as a pure calendar: no function of this file reads the clock.
+ */
+
+const ISO_8601 = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})?$/;
+
+/** The largest time that ISO 8601 writes with four digits of year: 9999-12-31T23:59:59.999Z. */
+export const MAX_TIMESTAMP = 253_402_300_799_999;
+/** The smallest: 0000-01-01T00:00:00.000Z. */
+export const MIN_TIMESTAMP = -62_167_219_200_000;
+
+/** Whether `value` is a whole number of ms that ISO 8601 can write. */
+export function isTimestamp(value: unknown): value is number {
+  return (
+    Number.isInteger(value) && (value as number) >= MIN_TIMESTAMP && (value as number) <= MAX_TIMESTAMP
+  );
+}
+
+/** `2015-05-17T10:05:03.000Z`. */
+export function formatTimestamp(timestamp: number): string {
+  return new Date(timestamp).toISOString();
+}
+
+/**
+ * The ms of an ISO 8601 time, or `undefined` if the text is none. Digits below the ms are cut. A time without a zone
+ * is read as UTC, never as the host's own zone: the same text must mean the same on every machine.
+ */
+export function parseTimestamp(text: string): number | undefined {
+  const match = ISO_8601.exec(text);
+  if (match === null) return undefined;
+  const [, date, time, fraction = '', zone = 'Z'] = match;
+  const parsed = Date.parse(`${date}T${time}${fraction.slice(0, 4)}${zone.toUpperCase()}`);
+  if (!isTimestamp(parsed)) return undefined;
+  // Date.parse rolls 30 February over into March: a day that does not come back is none.
+  return isCalendarDay(date!) ? parsed : undefined;
+}
+
+function isCalendarDay(date: string): boolean {
+  const midnight = Date.parse(`${date}T00:00:00Z`);
+  return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(date);
+}

@@ -1,0 +1,23 @@
+/** Millrace: an event kernel for the browser and the edge. The only barrel. */
+export * from './errors.ts';
+export { hostPorts, type Ports, type Undo } from './ports.ts';
+export type { Event } from './event/event.ts';
+export { eventLimits, makeEvent } from './event/event.ts';
+export { isPriority, Priority } from './event/priority.ts';
+export { createIds, isUuidV7, timeOfUuidV7, type IdSource } from './event/ids.ts';
+export * from './event/catalogue.ts';
+export * from './event/factory.ts';
+export type * from './event/standard-schema.ts';
+export { formatTimestamp, parseTimestamp } from './event/timestamp.ts';
+export { decodeLine, encodeLine, fromWire, toWire, type WireEvent } from './event/wire.ts';
+export * from './storage/storage.ts';
+export { StoredEvent } from './storage/stored-event.ts';
+export { formatCursor, parseCursor } from './storage/cursor.ts';
+export { openMemory, type MemoryOptions } from './storage/memory.ts';
+export {
+  openSqlite,
+  type SqlDatabase,
+  type SqliteOptions,
+  type SqlRow,
+  type SqlValue,
+} from './storage/sqlite.ts';

@@ -1,0 +1,29 @@
+/**
+ * The core's doors to its host: time, timers and randomness. Nothing else in the core names them, so that a test
+ * can hold the clock still, and so that the same core runs in a page, a worker, a Durable Object and Node.
+ */
+
+/** Stops what its giver started. Calling it again does nothing. */
+export type Undo = () => void;
+
+export interface Ports {
+  /** Wall-clock time, in ms since the Unix epoch. */
+  now(): number;
+  /** Calls back once after `delayMs`, unless undone before. */
+  after(delayMs: number, callback: () => void): Undo;
+  /** A number in [0, 1), for jitter. Not for secrets. */
+  random(): number;
+  /** Fills the bytes with cryptographically strong randomness. */
+  fillRandom(bytes: Uint8Array<ArrayBuffer>): void;
+}
+
+/** The host's own clock, timers and randomness. */
+export const hostPorts: Ports = {
+  now: () => Date.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random(),
+  fillRandom: (bytes) => void crypto.getRandomValues(bytes),
+};

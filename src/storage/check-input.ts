@@ -1,0 +1,104 @@
+/** What every driver refuses before it touches its database: bad queries, bad keys, batches past their bound. */
+import { MillraceError } from '../errors.ts';
+import { storageLimits, type Commit, type Query } from './storage.ts';
+
+const DEFAULT_LIMIT = 100;
+
+/** A query with its bounds filled in. */
+export interface BoundedQuery extends Query {
+  readonly after: number;
+  readonly before: number;
+  readonly direction: 'forward' | 'backward';
+  readonly limit: number;
+}
+
+/** @throws MillraceError `query.invalid` */
+export function checkQuery(query: Query): BoundedQuery {
+  const limit = query.limit ?? DEFAULT_LIMIT;
+  if (!Number.isInteger(limit) || limit < 1 || limit > storageLimits.pageEvents) {
+    throw invalidQuery('/limit', limit, `must be a whole number from 1 to ${storageLimits.pageEvents}`);
+  }
+  checkPosition('/after', query.after);
+  checkPosition('/before', query.before);
+  checkNumber('/from', query.from);
+  checkNumber('/to', query.to);
+  const direction = query.direction ?? 'forward';
+  if (direction !== 'forward' && direction !== 'backward') {
+    throw invalidQuery('/direction', direction, "must be 'forward' or 'backward'");
+  }
+  return {
+    ...query,
+    limit,
+    direction,
+    after: query.after ?? 0,
+    before: query.before ?? Number.MAX_SAFE_INTEGER,
+  };
+}
+
+/** @throws MillraceError `limit.exceeded`, `query.invalid` */
+export function checkCommits(batch: readonly Commit[]): void {
+  for (const commit of batch) {
+    if (commit.events.length > storageLimits.commitEvents) throw tooManyEvents(commit.events.length);
+    for (const [key] of commit.put ?? []) checkKey(key);
+    const range = commit.producer;
+    if (range === undefined) continue;
+    checkWhole('/producer/epoch', range.epoch);
+    checkWhole('/producer/seq', range.seq);
+    if (range.count !== undefined) checkWhole('/producer/count', range.count);
+    if ((range.count ?? commit.events.length) < Math.max(1, commit.events.length)) {
+      throw invalidQuery(
+        '/producer/count',
+        range.count,
+        'must be at least 1, and at least the number of events',
+      );
+    }
+  }
+}
+
+/** @throws MillraceError `query.invalid` */
+export function checkTrim(until: number): void {
+  if (!Number.isSafeInteger(until) || until < 0)
+    throw invalidQuery('/until', until, 'must be a position');
+}
+
+function checkKey(key: string): void {
+  const text = typeof key === 'string' && key.isWellFormed() && !key.includes('\0');
+  if (text && key.length > 0 && key.length <= storageLimits.key) return;
+  throw invalidQuery(
+    '/put',
+    key,
+    `a key must be a text of 1 to ${storageLimits.key} characters, none of them U+0000`,
+  );
+}
+
+function checkPosition(path: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
+  throw invalidQuery(path, value, 'must be a position, a whole number from 0');
+}
+
+function checkWhole(path: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw invalidQuery(path, value, 'must be a whole number from 1');
+}
+
+function checkNumber(path: string, value: number | undefined): void {
+  if (value !== undefined && !Number.isFinite(value))
+    throw invalidQuery(path, value, 'must be ms since the Unix epoch');
+}
+
+function invalidQuery(path: string, value: unknown, reason: string): MillraceError<'query.invalid'> {
+  return new MillraceError('query.invalid', `${path} ${reason}: got ${String(value)}`, {
+    path,
+    value,
+    reason,
+  });
+}
+
+function tooManyEvents(actual: number): MillraceError<'limit.exceeded'> {
+  const maximum = storageLimits.commitEvents;
+  return new MillraceError(
+    'limit.exceeded',
+    `the commit has ${actual} events, the limit is ${maximum}: split it, and nothing of it was stored`,
+    { limit: 'commit.events', maximum, actual },
+  );
+}

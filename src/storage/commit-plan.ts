@@ -1,0 +1,262 @@
+/**
+ * Decides what a batch of commits does to a log, as a pure function of what the log knows: every driver looks the
+ * facts up in its own way, asks here, and writes the plan down in the same transaction.
+ */
+import { MillraceError } from '../errors.ts';
+import type { Event } from '../event/event.ts';
+import { isUuidV7 } from '../event/ids.ts';
+import { encodeLine } from '../event/wire.ts';
+import { sameContent } from './same-content.ts';
+import type { Position } from './position.ts';
+import type { Commit, CommitResult, ProducerHead, ProducerRange, StoredValue } from './storage.ts';
+
+/** What a log keeps about itself. */
+export interface LogHead {
+  /** The last position given. */
+  readonly position: Position;
+  /** The greatest UUIDv7 stored so far: what is greater is provably new. */
+  readonly maxId: string;
+  readonly trimmed: Position;
+  /** Readable events, and the characters of their lines. */
+  readonly events: number;
+  readonly bytes: number;
+}
+
+export const emptyHead: LogHead = { position: 0, maxId: '', trimmed: 0, events: 0, bytes: 0 };
+
+/** What the log knew before the batch. Asked only for what `wantedFacts` names. */
+export interface Facts {
+  readonly head: LogHead;
+  stored(id: string): { readonly position: Position; readonly event: Event } | undefined;
+  version(subject: string): number;
+  producer(id: string): ProducerHead | undefined;
+}
+
+/** What the batch does. */
+export interface CommitPlan {
+  readonly results: readonly CommitResult[];
+  /** To be stored at `head.position + 1` and on, in this order. */
+  readonly events: readonly Event[];
+  readonly versions: ReadonlyMap<string, number>;
+  readonly producers: ReadonlyMap<string, ProducerHead>;
+  readonly values: ReadonlyMap<string, StoredValue | undefined>;
+  /** The head after it. */
+  readonly head: LogHead;
+}
+
+export interface WantedFacts {
+  /** Ids that may be stored already. */
+  readonly ids: readonly string[];
+  readonly subjects: readonly string[];
+  readonly producers: readonly string[];
+}
+
+/** What a driver must be able to tell before it asks for a plan. */
+export function wantedFacts(batch: readonly Commit[], head: LogHead): WantedFacts {
+  const ids = new Set<string>();
+  const subjects = new Set<string>();
+  const producers = new Set<string>();
+  for (const commit of batch) {
+    for (const event of commit.events) {
+      if (!isProvablyNew(event.id, head)) ids.add(event.id);
+      if (event.subject !== undefined) subjects.add(event.subject);
+    }
+    for (const { subject } of commit.expect ?? []) subjects.add(subject);
+    if (commit.producer !== undefined) producers.add(commit.producer.id);
+  }
+  return { ids: [...ids], subjects: [...subjects], producers: [...producers] };
+}
+
+/** Whether no look-up is needed to know that the id is not stored. */
+export function isProvablyNew(id: string, head: Pick<LogHead, 'maxId'>): boolean {
+  return id > head.maxId && isUuidV7(id);
+}
+
+/** @throws MillraceError `event.invalid` or `limit.exceeded` for an event that does not encode: nothing is planned. */
+export function planCommits(batch: readonly Commit[], facts: Facts): CommitPlan {
+  const planner = new Planner(facts);
+  const results = batch.map((commit) => planner.apply(commit));
+  return { results, ...planner.plan() };
+}
+
+class Planner {
+  readonly #facts: Facts;
+  readonly #events: Event[] = [];
+  readonly #added = new Map<string, { readonly position: Position; readonly event: Event }>();
+  readonly #versions = new Map<string, number>();
+  readonly #producers = new Map<string, ProducerHead>();
+  readonly #values = new Map<string, StoredValue | undefined>();
+  #maxId: string;
+  #bytes = 0;
+
+  constructor(facts: Facts) {
+    this.#facts = facts;
+    this.#maxId = facts.head.maxId;
+  }
+
+  plan(): Omit<CommitPlan, 'results'> {
+    const { head } = this.#facts;
+    return {
+      events: this.#events,
+      versions: this.#versions,
+      producers: this.#producers,
+      values: this.#values,
+      head: {
+        position: head.position + this.#events.length,
+        maxId: this.#maxId,
+        trimmed: head.trimmed,
+        events: head.events + this.#events.length,
+        bytes: head.bytes + this.#bytes,
+      },
+    };
+  }
+
+  apply(commit: Commit): CommitResult {
+    // Encoded before anything is decided: an event that does not encode fails the call with nothing changed.
+    for (const event of commit.events) encodeLine(event);
+    const sequence = this.#sequence(commit);
+    if (sequence !== 'next') return sequence;
+    const placed = this.#place(commit.events);
+    if (placed instanceof MillraceError) return { ok: false, error: placed };
+    const conflict = this.#conflict(commit);
+    if (conflict !== undefined) {
+      // A retry of a commit whose answer was lost: its own events are why the versions have moved on.
+      const all = commit.events.length > 0 && placed.fresh.length === 0;
+      return all ? repeated(placed.positions) : { ok: false, error: conflict };
+    }
+    this.#accept(commit, placed.fresh);
+    return {
+      ok: true,
+      positions: placed.positions,
+      duplicates: commit.events.length - placed.fresh.length,
+      repeated: false,
+    };
+  }
+
+  /** Where the commit stands in its producer's sequence: next, or the outcome that ends it here. */
+  #sequence(commit: Commit): 'next' | CommitResult {
+    const range = commit.producer;
+    if (range === undefined) return 'next';
+    const head = this.#producers.get(range.id) ?? this.#facts.producer(range.id) ?? { epoch: 0, seq: 0 };
+    if (range.epoch < head.epoch) return { ok: false, error: fenced(range, head) };
+    if (range.seq === head.seq + 1) return 'next';
+    const last = range.seq + (range.count ?? commit.events.length) - 1;
+    if (last > head.seq) return { ok: false, error: gap(range, head) };
+    return this.#repeat(commit, range);
+  }
+
+  #repeat(commit: Commit, range: ProducerRange): CommitResult {
+    const positions: Position[] = [];
+    for (const event of commit.events) {
+      const stored = this.#stored(event.id);
+      if (stored !== undefined) positions.push(stored.position);
+      // After a trim, an id that is not found may have been trimmed; one greater than all that were stored was not.
+      else if (this.#facts.head.trimmed === 0 || isProvablyNew(event.id, { maxId: this.#maxId })) {
+        return { ok: false, error: diverged(range, event.id) };
+      } else positions.push(0);
+    }
+    return repeated(positions);
+  }
+
+  #stored(id: string): { readonly position: Position; readonly event: Event } | undefined {
+    const added = this.#added.get(id);
+    if (added !== undefined || isProvablyNew(id, this.#facts.head)) return added;
+    return this.#facts.stored(id);
+  }
+
+  /** Gives each event its position, the one it has or the next free one, without taking it yet. */
+  #place(
+    events: readonly Event[],
+  ): { positions: Position[]; fresh: Event[] } | MillraceError<'event.conflict'> {
+    const positions: Position[] = [];
+    const fresh: Event[] = [];
+    const within = new Map<string, { position: Position; event: Event }>();
+    let next = this.#facts.head.position + this.#events.length;
+    for (const event of events) {
+      const known = within.get(event.id) ?? this.#stored(event.id);
+      if (known === undefined) {
+        within.set(event.id, { position: ++next, event });
+        positions.push(next);
+        fresh.push(event);
+      } else if (known.event === event || sameContent(known.event, event))
+        positions.push(known.position);
+      else return idConflict(event.id);
+    }
+    return { positions, fresh };
+  }
+
+  #version(subject: string): number {
+    return this.#versions.get(subject) ?? this.#facts.version(subject);
+  }
+
+  #conflict(commit: Commit): MillraceError<'version.conflict'> | undefined {
+    for (const { subject, version: expected } of commit.expect ?? []) {
+      const actual = this.#version(subject);
+      const holds =
+        expected === 'any' ||
+        (expected === 'none' ? actual === 0 : expected === 'exists' ? actual > 0 : actual === expected);
+      if (!holds) {
+        return new MillraceError(
+          'version.conflict',
+          `${subject} is at version ${actual}, expected ${expected}: read it again and decide anew`,
+          { subject, expected, actual },
+        );
+      }
+    }
+    return undefined;
+  }
+
+  #accept(commit: Commit, fresh: readonly Event[]): void {
+    for (const event of fresh) {
+      this.#events.push(event);
+      this.#added.set(event.id, { position: this.#facts.head.position + this.#events.length, event });
+      this.#bytes += encodeLine(event).length;
+      if (isProvablyNew(event.id, { maxId: this.#maxId })) this.#maxId = event.id;
+      if (event.subject !== undefined)
+        this.#versions.set(event.subject, this.#version(event.subject) + 1);
+    }
+    const range = commit.producer;
+    if (range !== undefined) {
+      const seq = range.seq + (range.count ?? commit.events.length) - 1;
+      this.#producers.set(range.id, { epoch: range.epoch, seq });
+    }
+    for (const [key, value] of commit.put ?? []) this.#values.set(key, value);
+  }
+}
+
+function repeated(positions: readonly Position[]): CommitResult {
+  return { ok: true, positions, duplicates: positions.length, repeated: true };
+}
+
+function gap(range: ProducerRange, head: ProducerHead): MillraceError<'producer.gap'> {
+  const expected = head.seq + 1;
+  return new MillraceError(
+    'producer.gap',
+    `producer ${range.id} sent from sequence ${range.seq}, expected ${expected}: go on from there`,
+    { producer: range.id, expected, received: range.seq },
+  );
+}
+
+function fenced(range: ProducerRange, head: ProducerHead): MillraceError<'producer.fenced'> {
+  return new MillraceError(
+    'producer.fenced',
+    `producer ${range.id} wrote with epoch ${range.epoch}, epoch ${head.epoch} has taken over: stop writing`,
+    { producer: range.id, epoch: range.epoch, current: head.epoch },
+  );
+}
+
+function diverged(range: ProducerRange, id: string): MillraceError<'producer.diverged'> {
+  return new MillraceError(
+    'producer.diverged',
+    `producer ${range.id} repeats sequence ${range.seq} with event ${id}, which was never stored: its log has lost its tail; go on as a new producer`,
+    { producer: range.id, seq: range.seq, id },
+  );
+}
+
+function idConflict(id: string): MillraceError<'event.conflict'> {
+  return new MillraceError(
+    'event.conflict',
+    `an event with id ${id} is stored with other content: give the new event an id of its own`,
+    { id },
+  );
+}

@@ -1,0 +1,75 @@
+/**
+ * Group commit (DeWitt et al., 1984): one transaction is in flight, and all commits that arrive meanwhile go down
+ * together in the next. Each keeps its own outcome.
+ */
+import { MillraceError } from '../errors.ts';
+import { storageLimits, type Commit, type CommitResult, type Storage } from './storage.ts';
+
+interface Waiting {
+  readonly batch: readonly Commit[];
+  readonly resolve: (results: readonly CommitResult[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The same storage, whose commits share transactions. */
+export function groupCommits(storage: Storage): Storage {
+  const waiting: Waiting[] = [];
+  let running: Promise<void> | undefined;
+
+  async function drain(): Promise<void> {
+    while (waiting.length > 0) await commitGroup(storage, takeGroup(waiting));
+    running = undefined;
+  }
+
+  return {
+    commit: (batch) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ batch, resolve, reject });
+        running ??= drain();
+      }),
+    read: (query) => storage.read(query),
+    get: (key) => storage.get(key),
+    list: (prefix, options) => storage.list(prefix, options),
+    producer: (id) => storage.producer(id),
+    version: (subject) => storage.version(subject),
+    trim: (until) => storage.trim(until),
+    compact: () => storage.compact(),
+    stats: () => storage.stats(),
+    onCommit: (listener) => storage.onCommit(listener),
+    // What was asked for before the close is still committed.
+    close: async () => {
+      await running;
+      await storage.close();
+    },
+  };
+}
+
+/** As many of those waiting, in their order, as one transaction should hold. */
+function takeGroup(waiting: Waiting[]): readonly Waiting[] {
+  let events = 0;
+  let count = 0;
+  for (const { batch } of waiting) {
+    events += batch.reduce((sum, commit) => sum + commit.events.length, 0);
+    if (count > 0 && events > storageLimits.commitEvents) break;
+    count++;
+  }
+  return waiting.splice(0, count);
+}
+
+async function commitGroup(storage: Storage, group: readonly Waiting[]): Promise<void> {
+  try {
+    const results = await storage.commit(group.flatMap(({ batch }) => batch));
+    let at = 0;
+    for (const { batch, resolve } of group) resolve(results.slice(at, (at += batch.length)));
+  } catch (error) {
+    const alone = group.length === 1 || !isOneCommitsFault(error);
+    if (alone) for (const { reject } of group) reject(error);
+    // One of them cannot be committed: each goes alone, so that it takes none of the others with it.
+    else for (const each of group) await commitGroup(storage, [each]);
+  }
+}
+
+/** Whether the error is of what was to be committed, rather than of the database. */
+function isOneCommitsFault(error: unknown): boolean {
+  return error instanceof MillraceError && !error.code.startsWith('storage.');
+}

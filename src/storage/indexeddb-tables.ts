@@ -1,0 +1,175 @@
+/** A log's tables in one IndexedDB transaction. Requests are sent together where none needs another's answer. */
+import type { IDBPTransaction } from 'idb';
+import type { LogSchema, SegmentRecord } from './indexeddb-schema.ts';
+import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from './segment-tables.ts';
+import type { Segment } from './segment.ts';
+import type { Position } from './position.ts';
+import type { ProducerHead, StoredValue } from './storage.ts';
+
+type Stores = ('state' | 'segments' | 'unordered' | 'subjects' | 'producers' | 'values')[];
+type Transaction<Mode extends IDBTransactionMode> = IDBPTransaction<LogSchema, Stores, Mode>;
+
+const HEAD = 'head';
+
+export class IndexedDbTables implements SegmentTables {
+  /** The log's head after a write that stored events. */
+  written: Position | undefined;
+  readonly #transaction: Transaction<'readwrite'>;
+
+  constructor(transaction: Transaction<'readonly'> | Transaction<'readwrite'>) {
+    // A read-only transaction offers the same stores without their writing half, which a reading script never calls.
+    this.#transaction = transaction as Transaction<'readwrite'>;
+  }
+
+  head(): Promise<SegmentHead | undefined> {
+    return this.#transaction.objectStore('state').get(HEAD);
+  }
+
+  async startOf(position: Position): Promise<Position> {
+    const cursor = await this.#segments.openKeyCursor(IDBKeyRange.upperBound(position), 'prev');
+    return cursor?.key ?? 0;
+  }
+
+  async segment(first: Position): Promise<Segment | undefined> {
+    const record = await this.#segments.get(first);
+    return record && toSegment(record);
+  }
+
+  async segmentOfId(id: string): Promise<Segment | undefined> {
+    const cursor = await this.#segments.index('firstId').openCursor(IDBKeyRange.upperBound(id), 'prev');
+    return cursor === null ? undefined : toSegment(cursor.value);
+  }
+
+  async segments(scan: SegmentScan): Promise<readonly Segment[]> {
+    if (scan.from >= scan.to) return [];
+    const records =
+      scan.terms.length > 0
+        ? await this.#byTerms(scan)
+        : scan.minTime !== undefined
+          ? await this.#byTime(scan, scan.minTime)
+          : await this.#inOrder(scan);
+    return records.map(toSegment);
+  }
+
+  async unordered(ids: readonly string[]): Promise<ReadonlyMap<string, Position>> {
+    return getAll(this.#transaction.objectStore('unordered'), ids);
+  }
+
+  async versions(subjects: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return getAll(this.#transaction.objectStore('subjects'), subjects);
+  }
+
+  async producers(ids: readonly string[]): Promise<ReadonlyMap<string, ProducerHead>> {
+    return getAll(this.#transaction.objectStore('producers'), ids);
+  }
+
+  value(key: string): Promise<StoredValue | undefined> {
+    return this.#transaction.objectStore('values').get(key);
+  }
+
+  async values(
+    prefix: string,
+    after: string,
+    limit: number,
+  ): Promise<readonly (readonly [string, StoredValue])[]> {
+    const open = after >= prefix;
+    const range = IDBKeyRange.bound(open ? after : prefix, `${prefix}\uffff`, open);
+    const store = this.#transaction.objectStore('values');
+    const [keys, values] = await Promise.all([
+      store.getAllKeys(range, limit),
+      store.getAll(range, limit),
+    ]);
+    return keys.map((key, i) => [key, values[i]!]);
+  }
+
+  /** Sends everything at once. What comes of it is the transaction's outcome, which the caller awaits. */
+  write(change: LogChange): void {
+    for (const { first } of change.removed) send(this.#segments.delete(first));
+    for (const segment of change.added) send(this.#segments.put(toRecord(segment)));
+    const unordered = this.#transaction.objectStore('unordered');
+    for (const [id, position] of change.unordered) send(unordered.put(position, id));
+    for (const id of change.forgotten) send(unordered.delete(id));
+    const subjects = this.#transaction.objectStore('subjects');
+    for (const [subject, version] of change.versions) send(subjects.put(version, subject));
+    const producers = this.#transaction.objectStore('producers');
+    for (const [id, head] of change.producers) send(producers.put(head, id));
+    const values = this.#transaction.objectStore('values');
+    for (const [key, value] of change.values) {
+      send(value === undefined ? values.delete(key) : values.put(value, key));
+    }
+    send(this.#transaction.objectStore('state').put(change.head, HEAD));
+    if (change.added.length > 0 && change.removed.length === 0) this.written = change.head.position;
+  }
+
+  get #segments() {
+    return this.#transaction.objectStore('segments');
+  }
+
+  async #inOrder(scan: SegmentScan): Promise<SegmentRecord[]> {
+    const range = IDBKeyRange.bound(scan.from, scan.to, false, true);
+    if (scan.direction === 'forward') return this.#segments.getAll(range, scan.limit);
+    const records: SegmentRecord[] = [];
+    let cursor = await this.#segments.openCursor(range, 'prev');
+    while (cursor !== null && records.push(cursor.value) < scan.limit) cursor = await cursor.continue();
+    return records;
+  }
+
+  /** Each term's own range gives as many as asked for, so that the first of them all are among them. */
+  async #byTerms(scan: SegmentScan): Promise<SegmentRecord[]> {
+    const lists = await Promise.all(scan.terms.map((term) => this.#firstsOfTerm(term, scan)));
+    return this.#load(lists.flat(), scan);
+  }
+
+  async #firstsOfTerm(term: string, scan: SegmentScan): Promise<Position[]> {
+    const index = this.#segments.index('postings');
+    const range = IDBKeyRange.bound([term, scan.from], [term, scan.to], false, true);
+    if (scan.direction === 'forward') return index.getAllKeys(range, scan.limit);
+    const firsts: Position[] = [];
+    let cursor = await index.openKeyCursor(range, 'prev');
+    while (cursor !== null && firsts.push(cursor.primaryKey) < scan.limit)
+      cursor = await cursor.continue();
+    return firsts;
+  }
+
+  async #byTime(scan: SegmentScan, minTime: number): Promise<SegmentRecord[]> {
+    const firsts = await this.#segments.index('maxTime').getAllKeys(IDBKeyRange.lowerBound(minTime));
+    return this.#load(
+      firsts.filter((first) => first >= scan.from && first < scan.to),
+      scan,
+    );
+  }
+
+  async #load(firsts: readonly Position[], scan: SegmentScan): Promise<SegmentRecord[]> {
+    const sign = scan.direction === 'forward' ? 1 : -1;
+    const wanted = [...new Set(firsts)].toSorted((a, b) => sign * (a - b)).slice(0, scan.limit);
+    const records = await Promise.all(wanted.map((first) => this.#segments.get(first)));
+    return records.filter((record) => record !== undefined);
+  }
+}
+
+/** A request that fails aborts its transaction, which says so: here its rejection is only kept from standing alone. */
+function send(request: Promise<unknown>): void {
+  request.catch(() => {});
+}
+
+async function getAll<T>(
+  store: { get(key: string): Promise<T | undefined> },
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, T>> {
+  const values = await Promise.all(keys.map(async (key) => store.get(key)));
+  const found = new Map<string, T>();
+  for (const [i, value] of values.entries()) if (value !== undefined) found.set(keys[i]!, value);
+  return found;
+}
+
+function toRecord({ terms, firstId, lastId, ...segment }: Segment): SegmentRecord {
+  return {
+    ...segment,
+    postings: terms.map((term) => [term, segment.first]),
+    ...(firstId !== '' && { firstId, lastId }),
+  };
+}
+
+function toSegment({ postings, firstId = '', lastId = '', ...segment }: SegmentRecord): Segment {
+  return { ...segment, terms: postings.map(([term]) => term), firstId, lastId };
+}

@@ -1,0 +1,94 @@
+/** The upkeep of a log of segments: forgetting its start, and merging small segments. Neither changes what is read. */
+import { decodeLine } from '../event/wire.ts';
+import { wait, type Script } from './script.ts';
+import { linesOf, mergeSegments, segmentLimits, type Segment } from './segment.ts';
+import { changeOf, type SegmentHead, type SegmentTables } from './segment-tables.ts';
+import type { Position } from './position.ts';
+
+const SEGMENTS_A_STEP = 64;
+/** A run of small segments is merged before it is full once it is this long, so that each event is rewritten rarely. */
+const RUN_LENGTH = 16;
+
+/** Forgets all up to `until`. The segment that `until` cuts stays until it is behind as a whole. */
+export function* trimSegments(tables: SegmentTables, until: Position, log: string): Script<void> {
+  const head = yield* wait(tables.head());
+  if (head === undefined) return;
+  const end = Math.min(until, head.position);
+  if (end <= head.trimmed) return;
+  const removed: Segment[] = [];
+  const forgotten: string[] = [];
+  let { bytes } = head;
+  let from = yield* wait(tables.startOf(head.trimmed + 1));
+  for (;;) {
+    const [segment] = yield* wait(
+      tables.segments({ terms: [], from, to: end + 1, direction: 'forward', limit: 1 }),
+    );
+    if (segment === undefined) break;
+    const lines = linesOf(segment, log);
+    // Only what this trim forgets: an id that an earlier one forgot may have been stored anew since.
+    const start = Math.max(0, head.trimmed + 1 - segment.first);
+    for (const line of lines.slice(start, end + 1 - segment.first)) {
+      bytes -= line.length;
+      forgotten.push(decodeLine(line).id);
+    }
+    if (segment.first + segment.count - 1 <= end) removed.push(segment);
+    from = segment.first + 1;
+  }
+  const events = head.events - (end - head.trimmed);
+  const trimmed: SegmentHead = {
+    ...head,
+    trimmed: end,
+    events,
+    bytes,
+    segments: head.segments - removed.length,
+  };
+  yield* wait(tables.write(changeOf(trimmed, { removed, forgotten })));
+}
+
+/** One bounded step of merging. Returns whether there is more to do. */
+export function* compactSegments(tables: SegmentTables): Script<boolean> {
+  const head = yield* wait(tables.head());
+  if (head === undefined) return false;
+  const scan = {
+    terms: [],
+    from: head.compacted + 1,
+    to: head.position + 1,
+    direction: 'forward',
+    limit: SEGMENTS_A_STEP,
+  } as const;
+  const segments = yield* wait(tables.segments(scan));
+  const { full, open } = groupSegments(segments);
+  const merges = [...full, ...(open.length >= RUN_LENGTH ? [open] : [])].filter(
+    (group) => group.length > 1,
+  );
+  const last = full.at(-1)?.at(-1);
+  const compacted = last === undefined ? head.compacted : last.first + last.count - 1;
+  const removed = merges.flat();
+  if (removed.length === 0 && compacted === head.compacted) return false;
+  const added = merges.map(mergeSegments);
+  const merged = { ...head, compacted, segments: head.segments - removed.length + added.length };
+  yield* wait(tables.write(changeOf(merged, { added, removed })));
+  return segments.length === SEGMENTS_A_STEP;
+}
+
+/** Neighbours put together as far as a segment's bounds allow: `full` groups cannot take their next neighbour. */
+function groupSegments(segments: readonly Segment[]): { full: readonly Segment[][]; open: Segment[] } {
+  const full: Segment[][] = [];
+  let open: Segment[] = [];
+  let events = 0;
+  let characters = 0;
+  for (const segment of segments) {
+    const fits =
+      events + segment.count <= segmentLimits.events &&
+      characters + segment.lines.length + 1 <= segmentLimits.characters;
+    if (!fits && open.length > 0) {
+      full.push(open);
+      open = [];
+      events = characters = 0;
+    }
+    open.push(segment);
+    events += segment.count;
+    characters += segment.lines.length + 1;
+  }
+  return { full, open };
+}

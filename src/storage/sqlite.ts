@@ -1,0 +1,80 @@
+/**
+ * A log on SQLite: in a Durable Object, and on `node:sqlite` alike. The driver asks for two functions, not for a library.
+ *
+ * @example In a Durable Object
+ * openSqlite({
+ *   exec: (sql, ...bindings) => ctx.storage.sql.exec(sql, ...bindings).toArray(),
+ *   transaction: (run) => ctx.storage.transactionSync(run),
+ * });
+ */
+import { MillraceError } from '../errors.ts';
+import type { SqlDatabase } from './sql-database.ts';
+import { createTables, SqliteTables } from './sqlite-tables.ts';
+import { runScript } from './script.ts';
+import type { SegmentDatabase, SegmentTables } from './segment-tables.ts';
+import { SegmentStorage } from './segment-storage.ts';
+import type { Storage } from './storage.ts';
+
+export type { SqlDatabase, SqlRow, SqlValue } from './sql-database.ts';
+
+export interface SqliteOptions {
+  /** The log's name: letters, digits and `_`. Logs of other names in the same database are apart. Default: `log`. */
+  readonly log?: string;
+}
+
+/**
+ * Every method answers at once, none returns a promise.
+ *
+ * @throws MillraceError `storage.open-failed` where the database refuses the tables.
+ */
+export function openSqlite(database: SqlDatabase, options: SqliteOptions = {}): Storage {
+  const log = options.log ?? 'log';
+  if (!/^[A-Za-z0-9_]{1,64}$/.test(log))
+    throw openFailed(log, 'a name has 1 to 64 letters, digits or _');
+  try {
+    database.transaction(() => createTables(database, log));
+  } catch (cause) {
+    throw openFailed(log, (cause as Error).message, cause);
+  }
+  return new SegmentStorage(new SqliteLog(database, log));
+}
+
+class SqliteLog implements SegmentDatabase {
+  readonly log: string;
+  readonly #database: SqlDatabase;
+  readonly #tables: SqliteTables;
+
+  constructor(database: SqlDatabase, log: string) {
+    this.log = log;
+    this.#database = database;
+    this.#tables = new SqliteTables(database, log);
+  }
+
+  transact<T>(
+    mode: 'read' | 'write',
+    script: (tables: SegmentTables) => Generator<Promise<unknown>, T, unknown>,
+  ): T {
+    const run = (): T => runScript(script(this.#tables)) as T;
+    try {
+      // A script over SQLite never waits, so that a read sees one state of the log without a transaction.
+      return mode === 'write' ? this.#database.transaction(run) : run();
+    } catch (cause) {
+      if (cause instanceof MillraceError) throw cause;
+      const message = `the log ${this.log} could not ${mode}: ${(cause as Error).message}; nothing was changed`;
+      throw new MillraceError('storage.failed', message, { log: this.log, operation: mode }, { cause });
+    }
+  }
+
+  close(): void {
+    this.#database.close?.();
+  }
+}
+
+function openFailed(log: string, reason: string, cause?: unknown): MillraceError<'storage.open-failed'> {
+  return new MillraceError(
+    'storage.open-failed',
+    `the log ${log} could not be opened: ${reason}`,
+    { log },
+    { cause },
+  );
+}

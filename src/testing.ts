@@ -1,0 +1,3 @@
+/** `millrace/testing`: what the author of a driver, or of a domain, tests with. */
+export { checkLaw, storageLaws } from './storage/laws/laws.ts';
+export { LawBroken, type StorageHarness, type StorageLaw } from './storage/laws/law.ts';

@@ -1,0 +1,13 @@
+import { describe, test } from 'vitest';
+import { checkLaw, storageLaws } from 'millrace/testing';
+import { memoryHarness } from './drivers/memory.ts';
+import { nodeSqliteHarness } from './drivers/node-sqlite.ts';
+
+describe.each([
+  ['memory', memoryHarness],
+  ['node:sqlite', nodeSqliteHarness],
+])('a log in %s', (_, harness) => {
+  test.each(storageLaws.map((law) => [law.name, law] as const))('%s', (_name, law) =>
+    checkLaw(law, harness),
+  );
+});

@@ -1,0 +1,9 @@
+import { describe, test } from 'vitest';
+import { memoryHarness } from '../conformance/drivers/memory.ts';
+import { nodeSqliteHarness } from '../conformance/drivers/node-sqlite.ts';
+import { checkStorageModel } from './storage-model.ts';
+
+describe('any sequence of steps leaves a log as its model says', () => {
+  test('in memory', () => checkStorageModel(memoryHarness, 1000));
+  test('on node:sqlite', () => checkStorageModel(nodeSqliteHarness, 200));
+});

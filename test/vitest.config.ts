@@ -1,0 +1,86 @@
+/**
+ * The tests' projects, chosen by a file's place and suffix: `unit` (Node), `browser` (real Chromium),
+ * `workers` (workerd) and `e2e` (a browser, the edge and their deaths; one file at a time).
+ */
+import { cloudflareTest } from '@cloudflare/vitest-plugin';
+import { playwright } from '@vitest/browser-playwright';
+import { join } from 'node:path';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { chromiumArgs, findChromium } from './chromium.ts';
+
+const root = join(import.meta.dirname, '..');
+const elsewhere = ['**/*.browser.test.ts', '**/*.workers.test.ts'];
+const conditions = ['millrace-source'];
+
+const unit: TestProjectInlineConfiguration = {
+  root,
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    name: 'unit',
+    include: ['test/{unit,property,conformance}/**/*.test.ts'],
+    exclude: elsewhere,
+    environment: 'node',
+    testTimeout: 20_000,
+  },
+};
+
+const browser = (): TestProjectInlineConfiguration => ({
+  root,
+  resolve: { conditions: [...conditions, 'module', 'browser', 'development|production'] },
+  optimizeDeps: { include: ['comlink', 'fast-check', 'idb', 'zod', 'zod/mini'] },
+  worker: { format: 'es' },
+  test: {
+    name: 'browser',
+    include: ['test/**/*.browser.test.ts'],
+    testTimeout: 30_000,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: { executablePath: findChromium(), args: [...chromiumArgs] },
+      }),
+      instances: [{ browser: 'chromium' }],
+    },
+  },
+});
+
+const workers: TestProjectInlineConfiguration = {
+  root,
+  ssr: { resolve: { conditions: [...conditions, 'workerd', 'worker', 'module', 'browser'] } },
+  plugins: [cloudflareTest({ wrangler: { configPath: join(root, 'wrangler.toml') } })],
+  test: {
+    name: 'workers',
+    include: ['test/**/*.workers.test.ts'],
+    testTimeout: 30_000,
+  },
+};
+
+const e2e: TestProjectInlineConfiguration = {
+  root,
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    name: 'e2e',
+    include: ['test/e2e/**/*.test.ts'],
+    exclude: elsewhere,
+    environment: 'node',
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+    maxWorkers: 1,
+    sequence: { groupOrder: 1 },
+  },
+};
+
+/** Only a run with browser tests looks for a browser: `--project unit` needs none. */
+const chosen = process.argv.flatMap((word, at, all) =>
+  word === '--project' ? [all[at + 1]] : word.startsWith('--project=') ? [word.slice(10)] : [],
+);
+const browsers = chosen.length === 0 || chosen.includes('browser') ? [browser()] : [];
+
+export default defineConfig({
+  root,
+  test: { projects: [unit, ...browsers, workers, e2e] },
+});
