@@ -2,7 +2,7 @@
 import type { IDBPTransaction } from 'idb';
 import type { LogSchema, SegmentRecord } from './indexeddb-schema.ts';
 import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from './segment-tables.ts';
-import type { Segment } from './segment.ts';
+import type { Segment, SegmentHeader } from './segment.ts';
 import type { Position } from './position.ts';
 import type { ProducerHead, StoredValue } from './storage.ts';
 
@@ -30,17 +30,17 @@ export class IndexedDbTables implements SegmentTables {
     return cursor?.key ?? 0;
   }
 
-  async segment(first: Position): Promise<Segment | undefined> {
+  async header(first: Position): Promise<Segment | undefined> {
     const record = await this.#segments.get(first);
     return record && toSegment(record);
   }
 
-  async segmentOfId(id: string): Promise<Segment | undefined> {
+  async headerOfId(id: string): Promise<Segment | undefined> {
     const cursor = await this.#segments.index('firstId').openCursor(IDBKeyRange.upperBound(id), 'prev');
     return cursor === null ? undefined : toSegment(cursor.value);
   }
 
-  async segments(scan: SegmentScan): Promise<readonly Segment[]> {
+  async headers(scan: SegmentScan): Promise<readonly Segment[]> {
     if (scan.from >= scan.to) return [];
     const records =
       scan.terms.length > 0
@@ -49,6 +49,11 @@ export class IndexedDbTables implements SegmentTables {
           ? await this.#byTime(scan, scan.minTime)
           : await this.#inOrder(scan);
     return records.map(toSegment);
+  }
+
+  /** A record comes whole: its lines are at hand. */
+  lines(header: SegmentHeader, start: number, end?: number): Uint8Array<ArrayBuffer> {
+    return (header as Segment).lines.subarray(start, end);
   }
 
   async unordered(ids: readonly string[]): Promise<ReadonlyMap<string, Position>> {

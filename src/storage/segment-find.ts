@@ -1,10 +1,12 @@
 /** Finds events by id in a log of segments: ordered ids by search, the others by their entries. */
 import { isUuidV7 } from '../event/ids.ts';
+import { columnsOf, type Columns } from './columns.ts';
 import { hashText } from './hash.ts';
-import { wait, type Script } from './script.ts';
-import { columnsOf, linesOf, type Segment } from './segment.ts';
-import type { SegmentHead, SegmentTables } from './segment-tables.ts';
 import type { Position } from './position.ts';
+import { wait, type Script } from './script.ts';
+import { readLine } from './segment-lines.ts';
+import type { SegmentHeader } from './segment.ts';
+import type { SegmentHead, SegmentTables } from './segment-tables.ts';
 import { StoredEvent } from './stored-event.ts';
 
 /** Those of the ids that are stored and not trimmed. */
@@ -16,16 +18,12 @@ export function* findByIds(
 ): Script<ReadonlyMap<string, StoredEvent>> {
   const found = new Map<string, StoredEvent>();
   const entries = yield* wait(tables.unordered(ids));
-  const searcher = new SegmentSearch(tables, log);
-  for (const [id, position] of entries) {
-    const segment = yield* searcher.at(position);
-    if (segment !== undefined) found.set(id, searcher.event(segment, position));
-  }
+  const search = new SegmentSearch(tables, log);
+  for (const [id, position] of entries) found.set(id, yield* search.at(position));
   // Sorted, so that ids of one segment come together and it is loaded once.
   const searched = ids.filter((id) => !entries.has(id) && id <= head.maxId && isUuidV7(id)).toSorted();
   for (const id of searched) {
-    const segment = yield* searcher.ofId(id);
-    const event = segment && searcher.find(segment, id);
+    const event = yield* search.byId(id);
     if (event !== undefined) found.set(id, event);
   }
   for (const [id, { position }] of found) if (position <= head.trimmed) found.delete(id);
@@ -36,47 +34,49 @@ export function* findByIds(
 class SegmentSearch {
   readonly #tables: SegmentTables;
   readonly #log: string;
-  #segment: Segment | undefined;
-  #lines: readonly string[] | undefined;
+  #header: SegmentHeader | undefined;
+  #columns: Columns | undefined;
 
   constructor(tables: SegmentTables, log: string) {
     this.#tables = tables;
     this.#log = log;
   }
 
-  *at(position: Position): Script<Segment | undefined> {
-    const held = this.#segment;
-    if (held !== undefined && position >= held.first && position < held.first + held.count) return held;
-    const first = yield* wait(this.#tables.startOf(position));
-    return this.#hold(yield* wait(this.#tables.segment(first)));
+  *at(position: Position): Script<StoredEvent> {
+    const held = this.#header;
+    if (held === undefined || position < held.first || position >= held.first + held.count) {
+      const start = yield* wait(this.#tables.startOf(position));
+      this.#hold(yield* wait(this.#tables.header(start)));
+    }
+    return yield* this.#event(position);
   }
 
-  *ofId(id: string): Script<Segment | undefined> {
-    const held = this.#segment;
-    if (held !== undefined && held.firstId !== '' && id >= held.firstId && id <= held.lastId)
-      return held;
-    const segment = this.#hold(yield* wait(this.#tables.segmentOfId(id)));
-    return segment !== undefined && id <= segment.lastId ? segment : undefined;
-  }
-
-  event(segment: Segment, position: Position): StoredEvent {
-    this.#lines ??= linesOf(segment, this.#log);
-    return new StoredEvent(position, this.#lines[position - segment.first]!);
-  }
-
-  find(segment: Segment, id: string): StoredEvent | undefined {
+  *byId(id: string): Script<StoredEvent | undefined> {
+    const held = this.#header;
+    if (held === undefined || held.firstId === '' || id < held.firstId || id > held.lastId) {
+      this.#hold(yield* wait(this.#tables.headerOfId(id)));
+    }
+    const header = this.#header;
+    if (header === undefined || id > header.lastId) return undefined;
+    const ids = (this.#columns ??= columnsOf(header)).ids;
     const hash = hashText(id);
-    const { ids } = columnsOf(segment);
     for (let i = ids.indexOf(hash); i >= 0; i = ids.indexOf(hash, i + 1)) {
-      const stored = this.event(segment, segment.first + i);
+      const stored = yield* this.#event(header.first + i);
       if (stored.event.id === id) return stored;
     }
     return undefined;
   }
 
-  #hold(segment: Segment | undefined): Segment | undefined {
-    if (segment !== this.#segment) this.#lines = undefined;
-    this.#segment = segment;
-    return segment;
+  *#event(position: Position): Script<StoredEvent> {
+    const header = this.#header!;
+    return new StoredEvent(
+      position,
+      yield* readLine(this.#tables, header, position - header.first, this.#log),
+    );
+  }
+
+  #hold(header: SegmentHeader | undefined): void {
+    this.#header = header;
+    this.#columns = undefined;
   }
 }

@@ -1,7 +1,9 @@
 /** Reads pages from a log of segments: loads the segments that may hold what is asked for, and selects in their columns. */
 import type { BoundedQuery } from './check-input.ts';
 import { wait, type Script } from './script.ts';
-import { columnsOf, linesOf, type Segment } from './segment.ts';
+import { columnsOf } from './columns.ts';
+import { readLines } from './segment-lines.ts';
+import type { SegmentHeader } from './segment.ts';
 import { findByIds } from './segment-find.ts';
 import { emptySegmentHead, type SegmentHead, type SegmentTables } from './segment-tables.ts';
 import { selects } from './selects.ts';
@@ -70,46 +72,59 @@ function* scan(
       minTime: query.from,
       maxTime: query.to,
     };
-    const segments = yield* wait(tables.segments({ ...scope, limit: step }));
-    for (const segment of segments) {
-      for (const event of select(segment, query, range, log)) {
-        if (events.length === query.limit) return page(events, events.at(-1)!.position, true, head);
-        events.push(event);
-      }
+    const headers = yield* wait(tables.headers({ ...scope, limit: step }));
+    for (const header of headers) {
+      const room = query.limit - events.length;
+      const { indexes, more } = select(header, query, range, room);
+      if (indexes.length > 0) yield* load(tables, header, indexes, events, log);
+      if (more) return page(events, events.at(-1)?.position ?? end, true, head);
     }
-    const last = segments.at(-1);
-    if (last === undefined || segments.length < step) return page(events, end, false, head);
+    const last = headers.at(-1);
+    if (last === undefined || headers.length < step) return page(events, end, false, head);
     if (forward) from = last.first + 1;
     else to = last.first;
-    looked += segments.length;
+    looked += headers.length;
     if (looked >= MOST_A_READ)
       return page(events, forward ? last.first + last.count - 1 : last.first, true, head);
   }
 }
 
-/** The events of the segment that the query selects, in its direction. None of them is decoded for it. */
-function* select(
-  segment: Segment,
+/** Which of the segment's events the query selects, in its direction: at most `room`, and whether there are more. */
+function select(
+  header: SegmentHeader,
   query: BoundedQuery,
   range: Range,
-  log: string,
-): Generator<StoredEvent> {
-  const matches = matcher(segment, query);
-  const lines = linesOf(segment, log);
-  const start = Math.max(0, range.after + 1 - segment.first);
-  const stop = Math.min(segment.count, range.before - segment.first);
-  if (query.direction === 'forward') {
-    for (let i = start; i < stop; i++)
-      if (matches(i)) yield new StoredEvent(segment.first + i, lines[i]!);
-  } else {
-    for (let i = stop - 1; i >= start; i--)
-      if (matches(i)) yield new StoredEvent(segment.first + i, lines[i]!);
+  room: number,
+): { readonly indexes: readonly number[]; readonly more: boolean } {
+  const matches = matcher(header, query);
+  const start = Math.max(0, range.after + 1 - header.first);
+  const stop = Math.min(header.count, range.before - header.first);
+  const indexes: number[] = [];
+  const step = query.direction === 'forward' ? 1 : -1;
+  for (let i = step > 0 ? start : stop - 1; i >= start && i < stop; i += step) {
+    if (!matches(i)) continue;
+    if (indexes.length === room) return { indexes, more: true };
+    indexes.push(i);
   }
+  return { indexes, more: false };
 }
 
-function matcher(segment: Segment, query: BoundedQuery): (index: number) => boolean {
-  const columns = columnsOf(segment);
-  const code = (term: string): number => segment.terms.indexOf(term);
+/** Loads the lines from the first selected event to the last, none before and none behind, and decodes none. */
+function* load(
+  tables: SegmentTables,
+  header: SegmentHeader,
+  indexes: readonly number[],
+  events: StoredEvent[],
+  log: string,
+): Script<void> {
+  const [a, b] = [indexes[0]!, indexes.at(-1)!];
+  const reader = yield* readLines(tables, header, Math.min(a, b), Math.max(a, b) + 1, log);
+  for (const i of indexes) events.push(new StoredEvent(header.first + i, reader.line(i)));
+}
+
+function matcher(header: SegmentHeader, query: BoundedQuery): (index: number) => boolean {
+  const columns = columnsOf(header);
+  const code = (term: string): number => header.terms.indexOf(term);
   const types = query.types && new Set(query.types.map((type) => code(termOfType(type))));
   const correlation =
     query.correlationId === undefined ? undefined : code(termOfCorrelation(query.correlationId));

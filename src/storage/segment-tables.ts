@@ -2,7 +2,7 @@
  * What a database must offer, inside one transaction, for a log of segments to stand on it. Each method is one request.
  */
 import type { LogHead } from './commit-plan.ts';
-import type { Segment } from './segment.ts';
+import type { Segment, SegmentHeader } from './segment.ts';
 import type { Position } from './position.ts';
 import type { MaybePromise, ProducerHead, StoredValue } from './storage.ts';
 
@@ -31,7 +31,7 @@ export interface SegmentScan {
 export interface LogChange {
   readonly head: SegmentHead;
   readonly added: readonly Segment[];
-  readonly removed: readonly Segment[];
+  readonly removed: readonly SegmentHeader[];
   /** Ids that are not ordered, each with its position: they have entries of their own. */
   readonly unordered: readonly (readonly [id: string, position: Position])[];
   /** Ids whose entries go, where they have any. */
@@ -46,11 +46,13 @@ export interface SegmentTables {
   /** The greatest first position of a segment that is at most `position`; 0 where there is none. */
   startOf(position: Position): MaybePromise<Position>;
   /** The segment that starts at `first`. */
-  segment(first: Position): MaybePromise<Segment | undefined>;
+  header(first: Position): MaybePromise<SegmentHeader | undefined>;
   /** The segment with the greatest non-empty `firstId` that is at most `id`. */
-  segmentOfId(id: string): MaybePromise<Segment | undefined>;
+  headerOfId(id: string): MaybePromise<SegmentHeader | undefined>;
   /** Sorted by first position, in the scan's direction. */
-  segments(scan: SegmentScan): MaybePromise<readonly Segment[]>;
+  headers(scan: SegmentScan): MaybePromise<readonly SegmentHeader[]>;
+  /** The bytes of a segment's lines from `start` to, but without, `end`; to the last where `end` is left out. */
+  lines(header: SegmentHeader, start: number, end?: number): MaybePromise<Uint8Array<ArrayBuffer>>;
   /** The positions of ids that have entries of their own. */
   unordered(ids: readonly string[]): MaybePromise<ReadonlyMap<string, Position>>;
   versions(subjects: readonly string[]): MaybePromise<ReadonlyMap<string, number>>;

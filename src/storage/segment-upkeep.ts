@@ -1,7 +1,8 @@
 /** The upkeep of a log of segments: forgetting its start, and merging small segments. Neither changes what is read. */
 import { decodeLine } from '../event/wire.ts';
 import { wait, type Script } from './script.ts';
-import { linesOf, mergeSegments, segmentLimits, type Segment } from './segment.ts';
+import { readLines } from './segment-lines.ts';
+import { mergeSegments, segmentLimits, type Segment, type SegmentHeader } from './segment.ts';
 import { changeOf, type SegmentHead, type SegmentTables } from './segment-tables.ts';
 import type { Position } from './position.ts';
 
@@ -15,19 +16,21 @@ export function* trimSegments(tables: SegmentTables, until: Position, log: strin
   if (head === undefined) return;
   const end = Math.min(until, head.position);
   if (end <= head.trimmed) return;
-  const removed: Segment[] = [];
+  const removed: SegmentHeader[] = [];
   const forgotten: string[] = [];
   let { bytes } = head;
   let from = yield* wait(tables.startOf(head.trimmed + 1));
   for (;;) {
     const [segment] = yield* wait(
-      tables.segments({ terms: [], from, to: end + 1, direction: 'forward', limit: 1 }),
+      tables.headers({ terms: [], from, to: end + 1, direction: 'forward', limit: 1 }),
     );
     if (segment === undefined) break;
-    const lines = linesOf(segment, log);
     // Only what this trim forgets: an id that an earlier one forgot may have been stored anew since.
     const start = Math.max(0, head.trimmed + 1 - segment.first);
-    for (const line of lines.slice(start, end + 1 - segment.first)) {
+    const stop = Math.min(segment.count, end + 1 - segment.first);
+    const reader = yield* readLines(tables, segment, start, stop, log);
+    for (let i = start; i < stop; i++) {
+      const line = reader.line(i);
       bytes -= line.length;
       forgotten.push(decodeLine(line).id);
     }
@@ -56,7 +59,10 @@ export function* compactSegments(tables: SegmentTables): Script<boolean> {
     direction: 'forward',
     limit: SEGMENTS_A_STEP,
   } as const;
-  const segments = yield* wait(tables.segments(scan));
+  const headers = yield* wait(tables.headers(scan));
+  const segments: Segment[] = [];
+  for (const header of headers)
+    segments.push({ ...header, lines: yield* wait(tables.lines(header, 0)) });
   const { full, open } = groupSegments(segments);
   const merges = [...full, ...(open.length >= RUN_LENGTH ? [open] : [])].filter(
     (group) => group.length > 1,
@@ -80,7 +86,7 @@ function groupSegments(segments: readonly Segment[]): { full: readonly Segment[]
   for (const segment of segments) {
     const fits =
       events + segment.count <= segmentLimits.events &&
-      characters + segment.lines.length + 1 <= segmentLimits.characters;
+      characters + segment.lines.byteLength <= segmentLimits.characters;
     if (!fits && open.length > 0) {
       full.push(open);
       open = [];
@@ -88,7 +94,7 @@ function groupSegments(segments: readonly Segment[]): { full: readonly Segment[]
     }
     open.push(segment);
     events += segment.count;
-    characters += segment.lines.length + 1;
+    characters += segment.lines.byteLength;
   }
   return { full, open };
 }

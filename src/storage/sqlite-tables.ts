@@ -2,13 +2,15 @@
 import { MillraceError } from '../errors.ts';
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../event/timestamp.ts';
 import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from './segment-tables.ts';
-import type { Segment } from './segment.ts';
+import type { Segment, SegmentHeader } from './segment.ts';
 import type { SqlDatabase, SqlRow, SqlValue } from './sql-database.ts';
 import type { Position } from './position.ts';
 import type { JsonValue, ProducerHead, StoredValue } from './storage.ts';
 
 /** The layout's version, for later upgrades. */
 const LAYOUT = 1;
+const HEADER = 'first, count, min_time, max_time, first_id, last_id, terms, columns';
+const HEADER_OF_POSTED = HEADER.replaceAll(/\w+/g, 's.$&');
 /** The head's row among the values of the log itself. */
 const HEAD = 'head';
 
@@ -17,8 +19,8 @@ export function createTables(database: SqlDatabase, log: string): void {
     `CREATE TABLE IF NOT EXISTS ${log}_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${log}_segment (
        first INTEGER PRIMARY KEY, count INTEGER NOT NULL, min_time INTEGER NOT NULL, max_time INTEGER NOT NULL,
-       first_id TEXT NOT NULL, last_id TEXT NOT NULL, checksum INTEGER NOT NULL,
-       terms TEXT NOT NULL, columns BLOB NOT NULL, lines TEXT NOT NULL)`,
+       first_id TEXT NOT NULL, last_id TEXT NOT NULL,
+       terms TEXT NOT NULL, columns BLOB NOT NULL, lines BLOB NOT NULL)`,
     `CREATE INDEX IF NOT EXISTS ${log}_segment_id ON ${log}_segment (first_id) WHERE first_id <> ''`,
     `CREATE TABLE IF NOT EXISTS ${log}_posting (term TEXT, first INTEGER, PRIMARY KEY (term, first)) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${log}_unordered (id TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID`,
@@ -58,18 +60,18 @@ export class SqliteTables implements SegmentTables {
     return (this.#exec(sql, position)[0]?.['first'] as Position | undefined) ?? 0;
   }
 
-  segment(first: Position): Segment | undefined {
-    const [row] = this.#exec(`SELECT * FROM ${this.#log}_segment WHERE first = ?`, first);
-    return row && toSegment(row);
+  header(first: Position): SegmentHeader | undefined {
+    const [row] = this.#exec(`SELECT ${HEADER} FROM ${this.#log}_segment WHERE first = ?`, first);
+    return row && toHeader(row);
   }
 
-  segmentOfId(id: string): Segment | undefined {
-    const sql = `SELECT * FROM ${this.#log}_segment WHERE first_id <> '' AND first_id <= ? ORDER BY first_id DESC LIMIT 1`;
+  headerOfId(id: string): SegmentHeader | undefined {
+    const sql = `SELECT ${HEADER} FROM ${this.#log}_segment WHERE first_id <> '' AND first_id <= ? ORDER BY first_id DESC LIMIT 1`;
     const [row] = this.#exec(sql, id);
-    return row && toSegment(row);
+    return row && toHeader(row);
   }
 
-  segments(scan: SegmentScan): readonly Segment[] {
+  headers(scan: SegmentScan): readonly SegmentHeader[] {
     const order = scan.direction === 'forward' ? 'ASC' : 'DESC';
     const bindings: SqlValue[] = [
       scan.from,
@@ -90,12 +92,20 @@ export class SqliteTables implements SegmentTables {
     }
     const first = scan.terms.length === 1 ? 'p.first' : 'first';
     const rows = this.#exec(
-      `SELECT ${scan.terms.length > 0 ? 's.*' : '*'} FROM ${source}
+      `SELECT ${scan.terms.length > 0 ? HEADER_OF_POSTED : HEADER} FROM ${source}
        WHERE ${first} >= ?1 AND ${first} < ?2 AND max_time >= ?3 AND min_time < ?4
        ORDER BY ${first} ${order} LIMIT ${scan.limit}`,
       ...bindings,
     );
-    return rows.map(toSegment);
+    return rows.map(toHeader);
+  }
+
+  /** `substr` of a blob reads no page behind its end. */
+  lines({ first }: SegmentHeader, start: number, end?: number): Uint8Array<ArrayBuffer> {
+    const length = end === undefined ? Number.MAX_SAFE_INTEGER : end - start;
+    const sql = `SELECT substr(lines, ?1, ?2) AS lines FROM ${this.#log}_segment WHERE first = ?3`;
+    const [row] = this.#exec(sql, start + 1, length, first);
+    return toBytes(row!['lines'] as Uint8Array<ArrayBuffer> | ArrayBuffer);
   }
 
   unordered(ids: readonly string[]): ReadonlyMap<string, Position> {
@@ -168,16 +178,16 @@ export class SqliteTables implements SegmentTables {
   }
 
   #addSegment(segment: Segment): void {
-    const { first, count, minTime, maxTime, firstId, lastId, checksum, terms, columns, lines } = segment;
-    const list = JSON.stringify(terms);
+    const { first, count, minTime, maxTime, firstId, lastId, columns, lines } = segment;
+    const terms = JSON.stringify(segment.terms);
     this.#exec(
-      `INSERT INTO ${this.#log}_segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[first, count, minTime, maxTime, firstId, lastId, checksum, list, columns, lines],
+      `INSERT INTO ${this.#log}_segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[first, count, minTime, maxTime, firstId, lastId, terms, columns, lines],
     );
-    this.#exec(`INSERT INTO ${this.#log}_posting SELECT value, ?1 FROM json_each(?2)`, first, list);
+    this.#exec(`INSERT INTO ${this.#log}_posting SELECT value, ?1 FROM json_each(?2)`, first, terms);
   }
 
-  #removeSegment({ first, terms }: Segment): void {
+  #removeSegment({ first, terms }: SegmentHeader): void {
     this.#exec(`DELETE FROM ${this.#log}_segment WHERE first = ?`, first);
     const sql = `DELETE FROM ${this.#log}_posting WHERE first = ?1 AND term IN (SELECT value FROM json_each(?2))`;
     this.#exec(sql, first, JSON.stringify(terms));
@@ -198,7 +208,8 @@ export class SqliteTables implements SegmentTables {
   }
 }
 
-function toSegment(row: SqlRow): Segment {
+function toHeader(row: SqlRow): SegmentHeader {
+  let terms: readonly string[] | undefined;
   return {
     first: row['first'] as number,
     count: row['count'] as number,
@@ -206,10 +217,11 @@ function toSegment(row: SqlRow): Segment {
     maxTime: row['max_time'] as number,
     firstId: row['first_id'] as string,
     lastId: row['last_id'] as string,
-    checksum: row['checksum'] as number,
-    terms: JSON.parse(row['terms'] as string) as string[],
+    // Parsed when it is first asked for: a look-up by id never does.
+    get terms() {
+      return (terms ??= JSON.parse(row['terms'] as string) as string[]);
+    },
     columns: toBytes(row['columns'] as Uint8Array<ArrayBuffer> | ArrayBuffer),
-    lines: row['lines'] as string,
   };
 }
 

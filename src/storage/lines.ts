@@ -1,0 +1,123 @@
+/**
+ * The lines of a segment: UTF-8, each ended by one to four line breaks, so that every line starts at a multiple of four
+ * bytes and is checked a word at a time. Any part of them between two starts can be loaded alone.
+ */
+import { MillraceError } from '../errors.ts';
+import { columnsOf, type Columns } from './columns.ts';
+import { hashWords } from './hash.ts';
+import type { Position } from './position.ts';
+
+/** Of a segment, what its lines are found by. */
+interface LineColumns {
+  readonly first: Position;
+  readonly count: number;
+  readonly columns: Uint8Array<ArrayBuffer>;
+}
+
+const LINE_BREAK = 10;
+const WORD = 4;
+/** UTF-8 takes at most three bytes for a UTF-16 code unit. */
+const BYTES_PER_CODE_UNIT = 3;
+/** After so many single lines of a part, the rest is decoded in one go. */
+const SINGLES = 8;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Packs lines, and writes their offsets and checksums into the columns. */
+export class LinePacker {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+
+  constructor(lines: readonly string[], columns: Pick<Columns, 'offsets' | 'checksums'>) {
+    const bound = lines.reduce((sum, line) => sum + line.length * BYTES_PER_CODE_UNIT + WORD, 0);
+    const bytes = new Uint8Array(bound + (-bound & (WORD - 1)));
+    const words = new Uint32Array(bytes.buffer);
+    let at = 0;
+    for (const [i, line] of lines.entries()) {
+      const start = at;
+      at += encoder.encodeInto(line, bytes.subarray(at)).written;
+      do bytes[at++] = LINE_BREAK;
+      while (at % WORD !== 0);
+      columns.offsets[i] = start;
+      columns.checksums[i] = hashWords(words, start / WORD, at / WORD);
+    }
+    this.bytes = bytes.slice(0, at);
+  }
+}
+
+export function mergeLines(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const merged = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    merged.set(part, at);
+    at += part.byteLength;
+  }
+  return merged;
+}
+
+/** Where the bytes of events `from` to, but without, `to` stand in the lines; the end is open for the last. */
+export function bytesOfLines(
+  header: LineColumns,
+  from: number,
+  to: number,
+): { start: number; end: number | undefined } {
+  const { offsets } = columnsOf(header);
+  return { start: offsets[from]!, end: offsets[to] };
+}
+
+/** Reads single lines from a part of a segment's lines that starts with event `from`'s. */
+export class LineReader {
+  readonly #header: LineColumns;
+  readonly #columns: Columns;
+  readonly #from: number;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #words: Uint32Array;
+  readonly #log: string;
+  #reads = 0;
+  #all: readonly string[] | undefined;
+
+  constructor(header: LineColumns, from: number, bytes: Uint8Array<ArrayBuffer>, log: string) {
+    this.#header = header;
+    this.#columns = columnsOf(header);
+    this.#from = from;
+    this.#log = log;
+    this.#bytes = bytes.byteOffset % WORD === 0 ? bytes : bytes.slice();
+    this.#words = new Uint32Array(
+      this.#bytes.buffer,
+      this.#bytes.byteOffset,
+      this.#bytes.byteLength >> 2,
+    );
+  }
+
+  /** @throws MillraceError `storage.corrupt` where the line is not what was stored. */
+  line(index: number): string {
+    const { offsets, checksums } = this.#columns;
+    const base = offsets[this.#from]!;
+    const start = offsets[index]! - base;
+    const end = index + 1 < this.#header.count ? offsets[index + 1]! - base : this.#bytes.byteLength;
+    const whole = end <= this.#bytes.byteLength && start < end;
+    if (!whole || hashWords(this.#words, start / WORD, end / WORD) !== checksums[index]) {
+      throw corrupt(this.#log, this.#header.first + index);
+    }
+    if (this.#all === undefined && ++this.#reads > SINGLES) this.#all = this.#decodeAll();
+    return this.#all?.[index - this.#from] ?? this.#decode(start, end);
+  }
+
+  #decode(start: number, end: number): string {
+    let last = end;
+    while (this.#bytes[last - 1] === LINE_BREAK) last--;
+    return decoder.decode(this.#bytes.subarray(start, last));
+  }
+
+  #decodeAll(): readonly string[] {
+    return decoder.decode(this.#bytes).split(/\n+/);
+  }
+}
+
+function corrupt(log: string, position: Position): MillraceError<'storage.corrupt'> {
+  return new MillraceError(
+    'storage.corrupt',
+    `the event at position ${position} of ${log} is damaged and cannot be read; the others can: go on after it`,
+    { log, position },
+  );
+}

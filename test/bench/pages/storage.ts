@@ -1,0 +1,178 @@
+/** The IndexedDB driver against raw IndexedDB, in a page: rows with four indexes, and a loop that writes the same segments. */
+import { deleteDB, openDB, type IDBPDatabase } from 'idb';
+import type { Event } from '../../../src/event/event.ts';
+import { toWire } from '../../../src/event/wire.ts';
+import { openIndexedDb } from '../../../src/storage/indexeddb.ts';
+import { packSegments } from '../../../src/storage/segment.ts';
+import type { Storage } from '../../../src/storage/storage.ts';
+import { inBatches, sampleRequests } from '../sample-requests.ts';
+import { alternate, mustEqual } from '../timing.ts';
+
+const EVENTS = 12_000;
+const BATCH = 400;
+const ROUNDS = 3;
+
+export interface IndexedDbFigures {
+  readonly events: number;
+  readonly batch: number;
+  /** ms */
+  readonly append: { readonly ours: number; readonly rows: number; readonly segments: number };
+  readonly scan: { readonly ours: number; readonly rows: number };
+  readonly byId: { readonly ours: number; readonly rows: number };
+  readonly byType: { readonly ours: number; readonly rows: number };
+  /** Bytes an event at rest. */
+  readonly bytes: { readonly ours: number; readonly rows: number };
+}
+
+async function bench(): Promise<IndexedDbFigures> {
+  const events = sampleRequests(EVENTS);
+  const batches = inBatches(events, BATCH);
+  const segments = packSegments(1, events, () => true).map(({ terms, ...rest }) => ({
+    ...rest,
+    postings: terms.map((t) => [t, rest.first]),
+  }));
+  // First, in a fresh profile: what is deleted later leaves its bytes behind for a while.
+  const kept = await readsAndBytes(events, batches);
+  let made = 0;
+  const append = await alternate(
+    {
+      ours: async () => {
+        const storage = await openIndexedDb({ log: `ours-${++made}` });
+        for (const batch of batches) await storage.commit([{ events: batch }]);
+        mustEqual((await storage.stats()).events, EVENTS, 'events stored');
+        await storage.close();
+        await deleteDB(`millrace:ours-${made}`);
+      },
+      rows: async () => {
+        const database = await openRows(`rows-${++made}`);
+        for (const batch of batches) await putRows(database, batch);
+        mustEqual(await database.count('events'), EVENTS, 'rows stored');
+        database.close();
+        await deleteDB(`rows-${made}`);
+      },
+      segments: async () => {
+        const database = await openSegments(`segments-${++made}`);
+        for (const segment of segments) {
+          const transaction = database.transaction(['segments', 'state'], 'readwrite', {
+            durability: 'relaxed',
+          });
+          void transaction.objectStore('segments').put(segment);
+          void transaction.objectStore('state').put(segment.first, 'head');
+          transaction.commit();
+          await transaction.done;
+        }
+        mustEqual(await database.count('segments'), segments.length, 'segments stored');
+        database.close();
+        await deleteDB(`segments-${made}`);
+      },
+    },
+    ROUNDS,
+  );
+  return { events: EVENTS, batch: BATCH, append, ...kept };
+}
+
+async function readsAndBytes(events: readonly Event[], batches: readonly (readonly Event[])[]) {
+  const empty = await usage();
+  const storage = await openIndexedDb({ log: 'kept' });
+  for (const batch of batches) await storage.commit([{ events: batch }]);
+  const ours = (await usage()) - empty;
+  const rows = await openRows('kept-rows');
+  for (const batch of batches) await putRows(rows, batch);
+  const bytes = { ours: ours / EVENTS, rows: ((await usage()) - empty - ours) / EVENTS };
+  const some = inBatches(events, 200).map(([event]) => event!);
+  const scan = await alternate(
+    {
+      ours: () => scanAll(storage),
+      rows: async () => mustEqual((await rows.getAll('events')).length, EVENTS, 'rows'),
+    },
+    ROUNDS,
+  );
+  const byId = await alternate(
+    {
+      ours: async () => {
+        for (const { id } of some)
+          mustEqual((await storage.read({ id })).events[0]?.event.id, id, 'by id');
+      },
+      rows: async () => {
+        for (const { id } of some)
+          mustEqual(((await rows.getFromIndex('events', 'id', id)) as { id: string }).id, id, 'by id');
+      },
+    },
+    ROUNDS,
+  );
+  const byType = await alternate(
+    {
+      ours: async () => {
+        const page = await storage.read({ types: ['page.failed'], limit: 1000 });
+        mustEqual(page.events.map(({ event }) => event).length, 1000, 'by type');
+      },
+      rows: async () =>
+        mustEqual(
+          (await rows.getAllFromIndex('events', 'type', 'page.failed', 1000)).length,
+          1000,
+          'by type',
+        ),
+    },
+    ROUNDS * 3,
+  );
+  const each = (took: { ours: number; rows: number }) => ({
+    ours: took.ours / some.length,
+    rows: took.rows / some.length,
+  });
+  return { bytes, scan, byId: each(byId), byType };
+}
+
+async function scanAll(storage: Storage): Promise<void> {
+  let [seen, after] = [0, 0];
+  for (;;) {
+    const page = await storage.read({ after, limit: 4000 });
+    seen += page.events.map(({ event }) => event).length;
+    after = page.next;
+    if (!page.more) break;
+  }
+  mustEqual(seen, EVENTS, 'events read');
+}
+
+function openRows(name: string): Promise<IDBPDatabase> {
+  return openDB(name, 1, {
+    upgrade(database) {
+      const rows = database.createObjectStore('events', { autoIncrement: true });
+      rows.createIndex('id', 'id', { unique: true });
+      rows.createIndex('type', 'type');
+      rows.createIndex('correlation_id', 'correlation_id');
+      rows.createIndex('timestamp', 'timestamp');
+    },
+  });
+}
+
+async function putRows(database: IDBPDatabase, events: readonly Event[]): Promise<void> {
+  const transaction = database.transaction('events', 'readwrite', { durability: 'relaxed' });
+  for (const event of events) void transaction.store.add(toWire(event));
+  transaction.commit();
+  await transaction.done;
+}
+
+function openSegments(name: string): Promise<IDBPDatabase> {
+  return openDB(name, 1, {
+    upgrade(database) {
+      const segments = database.createObjectStore('segments', { keyPath: 'first' });
+      segments.createIndex('postings', 'postings', { multiEntry: true });
+      segments.createIndex('firstId', 'firstId');
+      segments.createIndex('maxTime', 'maxTime');
+      database.createObjectStore('state');
+    },
+  });
+}
+
+/** Bytes that the origin takes, once what was written has settled on the disk. */
+async function usage(): Promise<number> {
+  let last = -1;
+  for (;;) {
+    const { usage: now = 0 } = await navigator.storage.estimate();
+    if (now === last) return now;
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+Object.assign(globalThis, { bench });

@@ -1,0 +1,33 @@
+/** Times things beside each other: rounds that alternate, so that what the machine does meanwhile falls on all alike. */
+
+export type Timed = () => unknown;
+
+/** The median of each thing's times, in ms, over rounds in which each runs once; a first round warms up. */
+export async function alternate<Name extends string>(
+  things: Readonly<Record<Name, Timed>>,
+  rounds: number,
+): Promise<Record<Name, number>> {
+  const names = Object.keys(things) as Name[];
+  const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
+    Name,
+    number[]
+  >;
+  for (let round = 0; round <= rounds; round++) {
+    for (const name of names) {
+      const start = performance.now();
+      await things[name]();
+      if (round > 0) times[name].push(performance.now() - start);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, median(times[name])])) as Record<Name, number>;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** Throws where a case did not do what it was timed for. */
+export function mustEqual(actual: unknown, expected: unknown, what: string): void {
+  if (actual !== expected) throw new Error(`${what}: ${String(actual)}, expected ${String(expected)}`);
+}
