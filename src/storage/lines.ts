@@ -16,6 +16,8 @@ interface LineColumns {
 
 const LINE_BREAK = 10;
 const WORD = 4;
+/** What ends a line, by its length in bytes modulo a word. */
+const ENDINGS = ['\n\n\n\n', '\n\n\n', '\n\n', '\n'];
 /** UTF-8 takes at most three bytes for a UTF-16 code unit. */
 const BYTES_PER_CODE_UNIT = 3;
 /** After so many single lines of a part, the rest is decoded in one go. */
@@ -24,25 +26,42 @@ const SINGLES = 8;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Packs lines, and writes their offsets and checksums into the columns. */
-export class LinePacker {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-
-  constructor(lines: readonly string[], columns: Pick<Columns, 'offsets' | 'checksums'>) {
-    const bound = lines.reduce((sum, line) => sum + line.length * BYTES_PER_CODE_UNIT + WORD, 0);
-    const bytes = new Uint8Array(bound + (-bound & (WORD - 1)));
-    const words = new Uint32Array(bytes.buffer);
-    let at = 0;
-    for (const [i, line] of lines.entries()) {
-      const start = at;
-      at += encoder.encodeInto(line, bytes.subarray(at)).written;
-      do bytes[at++] = LINE_BREAK;
-      while (at % WORD !== 0);
-      columns.offsets[i] = start;
-      columns.checksums[i] = hashWords(words, start / WORD, at / WORD);
-    }
-    this.bytes = bytes.slice(0, at);
+/** The lines as bytes; their offsets and checksums are written into the columns. */
+export function packLines(
+  lines: readonly string[],
+  columns: Pick<Columns, 'offsets' | 'checksums'>,
+): Uint8Array<ArrayBuffer> {
+  const bytes = packAscii(lines, columns.offsets) ?? packUnicode(lines, columns.offsets);
+  const words = new Uint32Array(bytes.buffer);
+  for (let i = 0; i < lines.length; i++) {
+    const end = i + 1 < lines.length ? columns.offsets[i + 1]! : bytes.byteLength;
+    columns.checksums[i] = hashWords(words, columns.offsets[i]! / WORD, end / WORD);
   }
+  return bytes;
+}
+
+/** All lines in one call of the encoder, where each of their characters is one byte. */
+function packAscii(lines: readonly string[], offsets: Uint32Array): Uint8Array<ArrayBuffer> | undefined {
+  let text = '';
+  for (let i = 0; i < lines.length; i++) {
+    offsets[i] = text.length;
+    text += lines[i]! + ENDINGS[lines[i]!.length % WORD]!;
+  }
+  const bytes = encoder.encode(text);
+  return bytes.byteLength === text.length ? bytes : undefined;
+}
+
+function packUnicode(lines: readonly string[], offsets: Uint32Array): Uint8Array<ArrayBuffer> {
+  const bound = lines.reduce((sum, line) => sum + line.length * BYTES_PER_CODE_UNIT + WORD, 0);
+  const bytes = new Uint8Array(bound);
+  let at = 0;
+  for (let i = 0; i < lines.length; i++) {
+    offsets[i] = at;
+    at += encoder.encodeInto(lines[i]!, bytes.subarray(at)).written;
+    do bytes[at++] = LINE_BREAK;
+    while (at % WORD !== 0);
+  }
+  return bytes.slice(0, at);
 }
 
 export function mergeLines(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {

@@ -6,7 +6,7 @@ import type { Event } from '../event/event.ts';
 import { encodeLine } from '../event/wire.ts';
 import { allocateColumns, columnsOf, joinColumns, NONE, type Columns } from './columns.ts';
 import { hashText } from './hash.ts';
-import { LinePacker, mergeLines } from './lines.ts';
+import { mergeLines, packLines } from './lines.ts';
 import type { Position } from './position.ts';
 import { termOfCorrelation, termOfSubject, termOfType } from './terms.ts';
 
@@ -69,21 +69,27 @@ function packSegment(
   isOrdered: (id: string) => boolean,
 ): Segment {
   const terms = new TermCodes();
+  const codes = {
+    type: terms.kind(termOfType),
+    correlation: terms.kind(termOfCorrelation),
+    subject: terms.kind(termOfSubject),
+  };
   const columns = allocateColumns(events.length);
-  const packer = new LinePacker(events.map(encodeLine), columns);
   let firstId = '';
   let lastId = '';
-  for (const [i, event] of events.entries()) {
+  for (let i = 0; i < events.length; i++) {
+    const event = events[i]!;
     columns.ids[i] = hashText(event.id);
-    columns.types[i] = terms.code(termOfType(event.type));
-    columns.correlations[i] = codeOf(terms, event.correlationId, termOfCorrelation);
-    columns.subjects[i] = codeOf(terms, event.subject, termOfSubject);
+    columns.types[i] = codes.type(event.type);
+    columns.correlations[i] = codes.correlation(event.correlationId);
+    columns.subjects[i] = codes.subject(event.subject);
     columns.times[i] = event.timestamp;
     if (!isOrdered(event.id)) continue;
     if (firstId === '') firstId = event.id;
     lastId = event.id;
   }
-  return { first, firstId, lastId, ...summary(terms, columns), lines: packer.bytes };
+  const lines = packLines(events.map(encodeLine), columns);
+  return { first, firstId, lastId, ...summary(terms, columns), lines };
 }
 
 /** One segment of the same events as several that follow on each other. */
@@ -128,10 +134,6 @@ function summary(terms: TermCodes, columns: Columns) {
   };
 }
 
-function codeOf(terms: TermCodes, value: string | undefined, toTerm: (value: string) => string): number {
-  return value === undefined ? NONE : terms.code(toTerm(value));
-}
-
 /** Gives each distinct term the next code. At most 3 an event: a segment's 1,200 stay far below `NONE`. */
 class TermCodes {
   readonly #codes = new Map<string, number>();
@@ -140,6 +142,17 @@ class TermCodes {
     let code = this.#codes.get(term);
     if (code === undefined) this.#codes.set(term, (code = this.#codes.size));
     return code;
+  }
+
+  /** The codes of one kind of term, by value: a term is only written out when it is met first. */
+  kind(toTerm: (value: string) => string): (value: string | undefined) => number {
+    const codes = new Map<string, number>();
+    return (value) => {
+      if (value === undefined) return NONE;
+      let code = codes.get(value);
+      if (code === undefined) codes.set(value, (code = this.code(toTerm(value))));
+      return code;
+    };
   }
 
   get list(): readonly string[] {
