@@ -64,6 +64,7 @@ const e2e: TestProjectInlineConfiguration = {
   test: {
     name: 'e2e',
     include: ['test/e2e/**/*.test.ts'],
+    globalSetup: ['test/e2e/setup.ts'],
     exclude: elsewhere,
     environment: 'node',
     testTimeout: 180_000,

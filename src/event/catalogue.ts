@@ -50,9 +50,14 @@ export type EventOf<C> =
     ? { [T in TypeOf<Schemas>]: Event<T, SchemaOutput<Schemas[T]>> }[TypeOf<Schemas>]
     : never;
 
+/** A key without a domain takes no schema, so that it does not compile. */
+type WellNamed<Schemas> = {
+  readonly [Type in keyof Schemas]: Type extends EventTypeName ? unknown : never;
+};
+
 /** @throws MillraceError `catalogue.invalid` for a type that is not `{domain}.{action}`, or a schema that is none. */
 export function defineEvents<const Schemas extends EventSchemas>(
-  schemas: Schemas,
+  schemas: Schemas & WellNamed<Schemas>,
   options: CatalogueOptions = {},
 ): Catalogue<Schemas> {
   for (const [type, schema] of Object.entries(schemas)) checkDefinition(type, schema);

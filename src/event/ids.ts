@@ -20,6 +20,8 @@ export function createIds(ports: Pick<Ports, 'now' | 'fillRandom'>): IdSource {
   let used = POOL_BYTES;
   let lastMs = -1;
   let counter = 0;
+  /** The first 13 characters, which ids of one ms share. */
+  let prefix = '';
 
   function take(bytes: number): number {
     if (used + bytes > POOL_BYTES) {
@@ -34,11 +36,13 @@ export function createIds(ports: Pick<Ports, 'now' | 'fillRandom'>): IdSource {
     const now = ports.now();
     if (now > lastMs) {
       lastMs = now;
+      prefix = formatTime(lastMs);
       const at = take(4);
       const seed = (pool[at]! << 24) | (pool[at + 1]! << 16) | (pool[at + 2]! << 8) | pool[at + 3]!;
       counter = seed & COUNTER_START_MASK;
     } else if (++counter === COUNTER_END) {
       lastMs++;
+      prefix = formatTime(lastMs);
       counter = 0;
     }
   }
@@ -46,17 +50,29 @@ export function createIds(ports: Pick<Ports, 'now' | 'fillRandom'>): IdSource {
   return () => {
     advance();
     const at = take(RANDOM_BYTES_PER_ID);
-    const high = Math.floor(lastMs / 0x1_0000);
-    const low = lastMs % 0x1_0000;
     const a = counter >>> 18; // 12 bits: rand_a
     const b = counter & 0x3ffff; // 18 bits: the start of rand_b, after the variant
     return (
-      `${HEX[(high >>> 24) & 0xff]}${HEX[(high >>> 16) & 0xff]}${HEX[(high >>> 8) & 0xff]}${HEX[high & 0xff]}-` +
-      `${HEX[low >>> 8]}${HEX[low & 0xff]}-${HEX[0x70 | (a >>> 8)]}${HEX[a & 0xff]}-` +
-      `${HEX[0x80 | (b >>> 12)]}${HEX[(b >>> 4) & 0xff]}-${HEX[((b & 0xf) << 4) | (pool[at]! & 0xf)]}${HEX[pool[at + 1]!]}` +
-      `${HEX[pool[at + 2]!]}${HEX[pool[at + 3]!]}${HEX[pool[at + 4]!]}${HEX[pool[at + 5]!]}`
+      prefix +
+      HEX[0x70 | (a >>> 8)]! +
+      HEX[a & 0xff]! +
+      '-' +
+      HEX[0x80 | (b >>> 12)]! +
+      HEX[(b >>> 4) & 0xff]! +
+      '-' +
+      HEX[((b & 0xf) << 4) | (pool[at]! & 0xf)]! +
+      HEX[pool[at + 1]!]! +
+      HEX[pool[at + 2]!]! +
+      HEX[pool[at + 3]!]! +
+      HEX[pool[at + 4]!]! +
+      HEX[pool[at + 5]!]!
     );
   };
+}
+
+function formatTime(ms: number): string {
+  const digits = ms.toString(16).padStart(12, '0');
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-`;
 }
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

@@ -18,10 +18,18 @@ export function isTimestamp(value: unknown): value is number {
   );
 }
 
-/** `2015-05-17T10:05:03.000Z`. */
+/** `2015-05-17T10:05:03.000Z`. Times of one second, as a page's clicks mostly are, share the work. */
 export function formatTimestamp(timestamp: number): string {
-  return new Date(timestamp).toISOString();
+  const ms = ((timestamp % 1000) + 1000) % 1000;
+  const second = timestamp - ms;
+  if (second !== formatted.second) {
+    formatted = { second, text: new Date(second).toISOString().slice(0, -4) };
+  }
+  return `${formatted.text}${MILLISECONDS[ms]}`;
 }
+
+let formatted = { second: Number.NaN, text: '' };
+const MILLISECONDS = Array.from({ length: 1000 }, (_, ms) => `${String(ms).padStart(3, '0')}Z`);
 
 /**
  * The ms of an ISO 8601 time, or `undefined` if the text is none. Digits below the ms are cut. A time without a zone

@@ -21,6 +21,17 @@ export interface WireEvent {
 }
 
 export function toWire(event: Event): WireEvent {
+  const { correlation_id, causation_id, subject, ...wire } = wireFields(event);
+  return {
+    ...wire,
+    ...(correlation_id !== undefined && { correlation_id }),
+    ...(causation_id !== undefined && { causation_id }),
+    ...(subject !== undefined && { subject }),
+  };
+}
+
+/** With `undefined` where a field is absent, which JSON leaves out: one shape for every event is the fastest to write. */
+function wireFields(event: Event) {
   return {
     id: event.id,
     type: event.type,
@@ -28,9 +39,9 @@ export function toWire(event: Event): WireEvent {
     timestamp: formatTimestamp(event.timestamp),
     source: event.source,
     priority: event.priority,
-    ...(event.correlationId !== undefined && { correlation_id: event.correlationId }),
-    ...(event.causationId !== undefined && { causation_id: event.causationId }),
-    ...(event.subject !== undefined && { subject: event.subject }),
+    correlation_id: event.correlationId,
+    causation_id: event.causationId,
+    subject: event.subject,
   };
 }
 
@@ -101,7 +112,7 @@ function stringify(event: Event): string {
     throw invalidEvent('/data', kind, 'must be JSON');
   }
   try {
-    return JSON.stringify(toWire(event));
+    return JSON.stringify(wireFields(event));
   } catch (cause) {
     throw new MillraceError(
       'event.invalid',
