@@ -21,3 +21,23 @@ export {
   type SqlRow,
   type SqlValue,
 } from './storage/sqlite.ts';
+export {
+  WindowedView,
+  type CatchUpOptions,
+  type WindowDefinition,
+  type WindowPage,
+  type WindowPageOptions,
+  type WindowRange,
+  type WindowResult,
+} from './windows/windowed-view.ts';
+export { count, type Count } from './windows/count.ts';
+export type { Aggregation } from './windows/aggregation.ts';
+export { eventsPerMinute } from './windows/events-per-minute.ts';
+export { Pusher, type PusherOptions, type PushState, type PushStatus } from './sync/pusher.ts';
+export { pullInto } from './sync/puller.ts';
+export { httpTransport } from './sync/http-transport.ts';
+export type { SyncTransport } from './sync/transport.ts';
+export { listDeadLetters, type DeadLetter, type DeadLetterOptions } from './sync/dead-letter.ts';
+export { readProgress, type SyncProgress } from './sync/progress.ts';
+export { groupCommits } from './storage/group-commit.ts';
+export { remoteStorage, serveStorage, type RemoteStorage } from './storage/remote.ts';

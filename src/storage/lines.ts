@@ -47,7 +47,7 @@ function packAscii(lines: readonly string[], offsets: Uint32Array): Uint8Array<A
     offsets[i] = text.length;
     text += lines[i]! + ENDINGS[lines[i]!.length % WORD]!;
   }
-  const bytes = encoder.encode(text);
+  const bytes = encoder.encode(text) as Uint8Array<ArrayBuffer>;
   return bytes.byteLength === text.length ? bytes : undefined;
 }
 

@@ -1,0 +1,300 @@
+/**
+ * Pushes a log's events to the edge, in order, exactly once, for as long as it runs.
+ *
+ * A push may be lost on the way, or its answer may: it is repeated until it is answered, and the edge knows the repeat
+ * by its sequence. Nothing is given up but an event that the edge refuses by itself: it becomes a dead letter.
+ *
+ * @example
+ * const pusher = new Pusher({ storage, transport, ports: hostPorts, onStatus: (status) => show(status) });
+ * pusher.start();
+ * await pusher.stop();
+ */
+import { hasCode, isWireError, MillraceError } from '../errors.ts';
+import type { Ports } from '../ports.ts';
+import type { Position, Storage } from '../storage/storage.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
+import { readOutgoing, type Outgoing, type OutgoingRead, type PushBounds } from './outgoing.ts';
+import { Leadership } from './producer-state.ts';
+import { progress, type SyncProgress } from './progress.ts';
+import type { PushAnswer } from './protocol.ts';
+import { PushSize } from './push-size.ts';
+import { recover } from './recovery.ts';
+import { isAboutEvents, lettersOf } from './refusal.ts';
+import type { SyncTransport } from './transport.ts';
+import { abortable, Wake } from './wake.ts';
+
+export interface PusherOptions {
+  readonly storage: Storage;
+  readonly transport: SyncTransport;
+  readonly ports: Ports;
+  /** The most in one push. Default: 500 events, 524,288 characters; the edge takes `pushLimits`. */
+  readonly limits?: Partial<PushBounds>;
+  readonly backoff?: BackoffOptions;
+  /** How often to look for events without a hint. Default: 30,000. */
+  readonly pollMs?: number;
+  /** Default: true. */
+  readonly online?: boolean;
+  readonly onStatus?: (status: PushStatus) => void;
+}
+
+/**
+ * `idle`: everything is acknowledged. `backoff`: the edge could not be reached, or refused. `offline`: switched off.
+ * `fenced`: another leader has taken over, and this pusher has ended. `stopped`: it was told to end, or its log was closed.
+ */
+export type PushState = 'idle' | 'pushing' | 'backoff' | 'offline' | 'fenced' | 'stopped';
+
+export interface PushStatus extends SyncProgress {
+  readonly state: PushState;
+  /** What went wrong last, until a push succeeds. */
+  readonly lastError?: MillraceError;
+  /** In ms since the Unix epoch, while backing off. */
+  readonly nextAttemptAt?: number;
+}
+
+type Reason = 'event' | 'retry' | 'offline' | 'stop';
+
+/** Recoveries that bring nothing forward before they are paced like failures. */
+const FREE_RECOVERIES = 3;
+
+export class Pusher implements AsyncDisposable {
+  readonly #options: PusherOptions;
+  readonly #backoff: Backoff;
+  readonly #size: PushSize;
+  readonly #wake: Wake<Reason>;
+  readonly #stopping = new AbortController();
+  #request = new AbortController();
+  #running: Promise<void> | undefined;
+  #lead: Leadership | undefined;
+  /** A storage error left open what came down. */
+  #inDoubt = false;
+  #hinted = false;
+  #online: boolean;
+  #head: Position = 0;
+  #deadAhead = 0;
+  /** All up to this position is covered at the edge, if not by these events: a repeat proves it, a push must not pass it. */
+  #edgeHas: Position | undefined;
+  #furthest: Position = 0;
+  #recoveries = 0;
+  #status: PushStatus = { state: 'idle', waiting: 0, acknowledged: 0, rejected: 0 };
+
+  constructor(options: PusherOptions) {
+    this.#options = options;
+    this.#online = options.online ?? true;
+    this.#backoff = new Backoff(options.ports, options.backoff);
+    this.#wake = new Wake(options.ports);
+    this.#size = new PushSize({ events: 500, characters: 524_288, ...options.limits });
+  }
+
+  get status(): PushStatus {
+    return this.#status;
+  }
+
+  /** Resolves when the pusher has ended: stopped, or fenced. Never rejects. */
+  get finished(): Promise<void> {
+    return this.#running ?? Promise.resolve();
+  }
+
+  /** Takes the lead and begins. Starting again does nothing. */
+  start(): this {
+    this.#running ??= this.#run();
+    return this;
+  }
+
+  /** Ends at once: a request under way is aborted, and repeated by whoever leads next. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#request.abort();
+    this.#wake.call('stop');
+    await this.#running;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Switched off, it sends nothing and aborts what is under way. */
+  setOnline(online: boolean): void {
+    const changed = this.#online !== online;
+    this.#online = online;
+    if (!online && changed) this.#request.abort();
+    this.#wake.call(online ? 'retry' : 'offline');
+  }
+
+  /** A hint that it is worth trying now: the network is back. A wait that the edge asked for is kept all the same. */
+  retry(): void {
+    this.#wake.call('retry');
+  }
+
+  async #run(): Promise<void> {
+    const undo = this.#options.storage.onCommit((head) => this.#onCommit(head));
+    let end: PushState = 'stopped';
+    try {
+      while (!this.#stopping.signal.aborted) await abortable(this.#turn(), this.#stopping.signal);
+    } catch (error) {
+      if (hasCode(error, 'producer.fenced')) end = 'fenced';
+      if (!this.#stopping.signal.aborted) this.#note(error);
+    } finally {
+      undo();
+      this.#stopping.abort();
+      this.#show(end, true);
+    }
+  }
+
+  /** One step. Rejects where nothing more can be done: another leader, or a closed log. */
+  async #turn(): Promise<void> {
+    if (!this.#online) {
+      this.#show('offline');
+      return this.#wake.wait(['retry', 'stop']);
+    }
+    try {
+      if (this.#inDoubt) await this.#lead?.reload();
+      this.#inDoubt = false;
+      await this.#advance((this.#lead ??= await this.#claim()));
+    } catch (error) {
+      if (hasCode(error, 'producer.fenced') || hasCode(error, 'storage.closed')) throw error;
+      this.#inDoubt = true;
+      await this.#pause(error);
+    }
+  }
+
+  #claim(): Promise<Leadership> {
+    const { storage, ports } = this.#options;
+    return Leadership.claim(storage, ports, this.#stopping.signal);
+  }
+
+  async #advance(lead: Leadership): Promise<void> {
+    this.#hinted = false;
+    const until = Math.min(this.#size.until(lead.acked) ?? Infinity, this.#edgeLimit(lead));
+    const { storage, pollMs = 30_000 } = this.#options;
+    const query = { identity: lead.identity, acked: lead.acked, bounds: this.#size.bounds, until };
+    const read = await readOutgoing(storage, query);
+    this.#observe(read);
+    if (read.outgoing !== undefined) return this.#push(lead, read.outgoing);
+    this.#show('idle');
+    if (!this.#hinted) await this.#wake.wait(['event', 'retry', 'offline', 'stop'], pollMs);
+  }
+
+  async #push(lead: Leadership, outgoing: Outgoing): Promise<void> {
+    if (this.#stopping.signal.aborted || !this.#online) return;
+    this.#show('pushing');
+    this.#request = new AbortController();
+    let answer: PushAnswer;
+    try {
+      answer = await abortable(
+        this.#options.transport.push(outgoing.push, this.#request.signal),
+        this.#request.signal,
+      );
+    } catch (error) {
+      return this.#failed(lead, outgoing, error);
+    }
+    const { base } = lead.identity;
+    if (!(base + answer.seq >= outgoing.last)) return this.#pause(nonsense(answer));
+    await lead.acknowledge(outgoing.last);
+    this.#edgeHas = base + answer.seq;
+    this.#size.accepted(outgoing);
+    this.#succeeded(lead);
+  }
+
+  async #failed(lead: Leadership, outgoing: Outgoing, error: unknown): Promise<void> {
+    if (this.#request.signal.aborted) return;
+    if (hasCode(error, 'sync.refused') && isAboutEvents(error))
+      return this.#isolate(lead, outgoing, error);
+    const recovery = await recover(lead, this.#options.storage, error);
+    if (recovery === undefined) return this.#pause(error);
+    this.#edgeHas = recovery.edgeHas;
+    if (++this.#recoveries > FREE_RECOVERIES) return this.#pause(error);
+    this.#note(error);
+  }
+
+  async #isolate(
+    lead: Leadership,
+    outgoing: Outgoing,
+    error: MillraceError<'sync.refused'>,
+  ): Promise<void> {
+    this.#note(error);
+    const letters = lettersOf(error, outgoing, this.#options.ports.now());
+    if (letters === undefined) return this.#size.refused(outgoing);
+    if (letters.length === 0) return this.#pause(error);
+    if (error.details.rejected === undefined) {
+      // Before a lone event is given up on a status alone, the edge must show that it is one, and well.
+      const { id } = lead.identity;
+      try {
+        await abortable(this.#options.transport.head(id, this.#request.signal), this.#request.signal);
+      } catch (error) {
+        return this.#request.signal.aborted ? undefined : this.#pause(error);
+      }
+    }
+    await lead.bury(letters);
+    this.#size.found();
+  }
+
+  #succeeded(lead: Leadership): void {
+    this.#backoff.reset();
+    if (lead.acked > this.#furthest) {
+      this.#furthest = lead.acked;
+      this.#recoveries = 0;
+      const { lastError: _, ...status } = this.#status;
+      this.#status = status;
+    }
+  }
+
+  /** What the edge has may only be repeated, not mixed with what it has not: else it is a gap to the edge. */
+  #edgeLimit(lead: Leadership): Position {
+    return this.#edgeHas !== undefined && this.#edgeHas > lead.acked ? this.#edgeHas : Infinity;
+  }
+
+  async #pause(error: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    const retryAfterMs = hasCode(error, 'sync.unreachable') ? error.details.retryAfterMs : undefined;
+    const delayMs = this.#backoff.failed(retryAfterMs);
+    this.#note(error);
+    this.#status = { ...this.#status, nextAttemptAt: this.#options.ports.now() + delayMs };
+    this.#show('backoff');
+    await this.#wake.wait(
+      retryAfterMs === undefined ? ['retry', 'offline', 'stop'] : ['offline', 'stop'],
+      delayMs,
+    );
+    const { nextAttemptAt: _, ...status } = this.#status;
+    this.#status = status;
+  }
+
+  #onCommit(head: Position): void {
+    this.#hinted = true;
+    this.#head = Math.max(this.#head, head);
+    this.#show(this.#status.state);
+    this.#wake.call('event');
+  }
+
+  #observe(read: OutgoingRead): void {
+    this.#head = Math.max(this.#head, read.head);
+    this.#deadAhead = read.deadAhead;
+  }
+
+  #note(error: unknown): void {
+    this.#status = { ...this.#status, lastError: asMillraceError(error) };
+  }
+
+  #show(state: PushState, last = false): void {
+    if (this.#stopping.signal.aborted && !last) return;
+    const counts =
+      this.#lead && progress(this.#head, this.#lead.acked, this.#lead.rejected, this.#deadAhead);
+    this.#status = { ...this.#status, ...counts, state };
+    try {
+      this.#options.onStatus?.(this.#status);
+    } catch {
+      // The listener's own defect: it must not stop the events.
+    }
+  }
+}
+
+function nonsense(answer: PushAnswer): MillraceError<'sync.unreachable'> {
+  const text = `the edge acknowledged sequence ${answer.seq}, less than was pushed: the push is repeated later`;
+  return new MillraceError('sync.unreachable', text, { endpoint: '' });
+}
+
+function asMillraceError(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error;
+  if (isWireError(error)) return MillraceError.fromWire(error);
+  const text = `the edge cannot be reached: ${String((error as Error)?.message ?? error)}`;
+  return new MillraceError('sync.unreachable', text, { endpoint: '' }, { cause: error });
+}

@@ -1,0 +1,37 @@
+/** What a refused push says about its events. */
+import type { MillraceError } from '../errors.ts';
+import type { DeadLetter } from './dead-letter.ts';
+import type { Outgoing } from './outgoing.ts';
+
+/**
+ * Statuses that speak of the caller, the route or the edge: no event is to blame, and none may be given up for them.
+ */
+const NOT_ABOUT_EVENTS = new Set([401, 402, 403, 404, 405, 406, 407, 410, 421, 426, 428, 451]);
+
+export function isAboutEvents(error: MillraceError<'sync.refused'>): boolean {
+  return error.details.rejected !== undefined || !NOT_ABOUT_EVENTS.has(error.details.status);
+}
+
+/**
+ * The dead letters that a refusal makes: the events that it names, or the one that was alone. None where there was no
+ * event at all; `undefined` where any of several may be to blame.
+ */
+export function lettersOf(
+  error: MillraceError<'sync.refused'>,
+  outgoing: Outgoing,
+  at: number,
+): readonly DeadLetter[] | undefined {
+  const { lines } = outgoing.push;
+  const reasons = new Map<number, string>();
+  for (const { index, reason } of error.details.rejected ?? []) {
+    if (Number.isInteger(index) && index >= 0 && index < lines.length) reasons.set(index, reason);
+  }
+  if (reasons.size === 0 && lines.length > 1) return undefined;
+  if (reasons.size === 0 && lines.length === 1) reasons.set(0, error.details.reason);
+  return [...reasons].map(([index, reason]) => ({
+    position: outgoing.positions[index]!,
+    reason,
+    at,
+    line: lines[index]!,
+  }));
+}

@@ -1,0 +1,434 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { MillraceError } from '../../src/errors.ts';
+import { openMemory } from '../../src/storage/memory.ts';
+import { formatCursor } from '../../src/storage/cursor.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { listDeadLetters } from '../../src/sync/dead-letter.ts';
+import { Pusher, type PusherOptions, type PushStatus } from '../../src/sync/pusher.ts';
+import { readProgress } from '../../src/sync/progress.ts';
+import type { Push, PushAnswer } from '../../src/sync/protocol.ts';
+import type { SyncTransport } from '../../src/sync/transport.ts';
+import {
+  crashing,
+  faultyTransport,
+  idsOf,
+  MemoryEdge,
+  settle,
+  shopEvents,
+  SteppedPorts,
+} from './sync-world.ts';
+
+const running: Pusher[] = [];
+
+function begin(options: Omit<PusherOptions, 'ports'> & { ports?: SteppedPorts }) {
+  const ports = options.ports ?? new SteppedPorts();
+  const seen: PushStatus[] = [];
+  const pusher = new Pusher({ onStatus: (status) => seen.push(status), ...options, ports });
+  running.push(pusher);
+  return {
+    pusher: pusher.start(),
+    ports,
+    seen,
+    is: (state: string) => () => pusher.status.state === state,
+  };
+}
+
+function device(events = shopEvents(10)): Storage {
+  const storage = openMemory();
+  if (events.length > 0) void storage.commit([{ events }]);
+  return storage;
+}
+
+/** A transport whose pushes are answered by a function. */
+function answering(
+  push: (push: Push, signal?: AbortSignal) => PushAnswer | Promise<PushAnswer>,
+): SyncTransport {
+  const other = faultyTransport(new MemoryEdge());
+  return { ...other, push: async (given, signal) => push(given, signal) };
+}
+
+function refused(status: number, rejected?: { index: number; reason: string }[]): MillraceError {
+  const details = {
+    endpoint: 'edge',
+    status,
+    reason: `it is ${status}`,
+    ...(rejected !== undefined && { rejected }),
+  };
+  return new MillraceError('sync.refused', `it is ${status}`, details);
+}
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((pusher) => pusher.stop()));
+});
+
+describe('a pusher', () => {
+  it('pushes what waits, and says what is acknowledged', async () => {
+    const edge = new MemoryEdge();
+    const storage = device();
+    const { pusher, ports, is } = begin({
+      storage,
+      transport: faultyTransport(edge),
+      limits: { events: 4 },
+    });
+    await ports.until(is('idle'));
+    expect(edge.pushes.map(({ seq, count }) => [seq, count])).toEqual([
+      [1, 4],
+      [5, 4],
+      [9, 2],
+    ]);
+    expect(pusher.status).toEqual({ state: 'idle', waiting: 0, acknowledged: 10, rejected: 0 });
+    expect(await storage.get('sync/acked')).toBe(10);
+  });
+
+  it('bounds a push by its characters, and still sends an event that is longer alone', async () => {
+    const edge = new MemoryEdge();
+    const events = shopEvents(4);
+    const transport = faultyTransport(edge);
+    const { ports, is } = begin({ storage: device(events), transport, limits: { characters: 1 } });
+    await ports.until(is('idle'));
+    expect(edge.pushes.map(({ count }) => count)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('wakes at a commit, without waiting for the poll', async () => {
+    const edge = new MemoryEdge();
+    const storage = device([]);
+    const { ports, is } = begin({ storage, transport: faultyTransport(edge), pollMs: 1e9 });
+    await ports.until(is('idle'));
+    const before = ports.now();
+    await storage.commit([{ events: shopEvents(1) }]);
+    await settle();
+    expect(edge.pushes).toHaveLength(1);
+    expect(ports.now()).toBe(before);
+  });
+
+  it('finds by its poll what no hint told of', async () => {
+    const edge = new MemoryEdge();
+    const storage = device([]);
+    const deaf = { ...crashing(storage, undefined), onCommit: () => () => {} };
+    const { ports, is } = begin({ storage: deaf, transport: faultyTransport(edge), pollMs: 5_000 });
+    await ports.until(is('idle'));
+    await storage.commit([{ events: shopEvents(1) }]);
+    await ports.until(() => edge.pushes.length === 1, 2);
+  });
+
+  it('keeps its identity over a restart, and raises its epoch', async () => {
+    const edge = new MemoryEdge();
+    const storage = device();
+    for (const count of [1, 2]) {
+      const { pusher, ports, is } = begin({ storage, transport: faultyTransport(edge) });
+      await ports.until(is('idle'));
+      await pusher.stop();
+      await storage.commit([{ events: shopEvents(count + 20).slice(-1) }]);
+    }
+    const [first, second] = edge.pushes;
+    expect(second!.producer).toBe(first!.producer);
+    expect([first!.epoch, second!.epoch]).toEqual([1, 2]);
+    expect(second!.seq).toBe(11);
+  });
+
+  it('goes on by itself after a storage error, whether or not the change came down', async () => {
+    for (let call = 1; call <= 14; call++) {
+      for (const applied of [true, false]) {
+        const edge = new MemoryEdge();
+        const storage = device();
+        const broken = crashing(storage, { call, applied, fatal: false });
+        const { pusher, ports } = begin({
+          storage: broken,
+          transport: faultyTransport(edge),
+          limits: { events: 3 },
+        });
+        await ports.until(async () => (await readProgress(storage)).waiting === 0);
+        expect([call, applied, pusher.status.state]).not.toContain('fenced');
+        expect(await edge.ids()).toEqual(await idsOf(storage));
+        await pusher.stop();
+      }
+    }
+  });
+
+  it('ends as stopped when its log is closed', async () => {
+    const storage = device();
+    const { pusher, ports, is } = begin({ storage, transport: faultyTransport(new MemoryEdge()) });
+    await ports.until(is('idle'));
+    await storage.close();
+    await ports.step();
+    await pusher.finished;
+    expect(pusher.status).toMatchObject({ state: 'stopped', lastError: { code: 'storage.closed' } });
+  });
+});
+
+describe('two leaders of one log', () => {
+  it('the newer one fences the older, which ends and says so', async () => {
+    const edge = new MemoryEdge();
+    const storage = device();
+    const old = begin({ storage, transport: faultyTransport(edge) });
+    await old.ports.until(old.is('idle'));
+    const next = begin({ storage, transport: faultyTransport(edge), ports: old.ports });
+    await storage.commit([{ events: shopEvents(11).slice(10) }]);
+    await old.ports.until(() => next.is('idle')() && old.is('fenced')());
+    await old.pusher.finished;
+    expect(old.pusher.status.lastError).toMatchObject({ code: 'producer.fenced' });
+    expect(await edge.ids()).toHaveLength(11);
+  });
+
+  it('a push of the older that is under way is refused by the edge once the newer has pushed', async () => {
+    const edge = new MemoryEdge();
+    const events = shopEvents(3);
+    const storage = device(events.slice(0, 2));
+    let late: (() => void) | undefined;
+    const outcomes: unknown[] = [];
+    const slow = answering(async (push) => {
+      await new Promise<void>((resolve) => (late = resolve));
+      try {
+        return edge.push(push);
+      } catch (error) {
+        outcomes.push((error as MillraceError).code);
+        throw error;
+      }
+    });
+    const old = begin({ storage, transport: slow });
+    await settle();
+    const next = begin({ storage, transport: faultyTransport(edge), ports: old.ports });
+    await old.ports.until(next.is('idle'));
+    await storage.commit([{ events: events.slice(2) }]);
+    await old.ports.until(next.is('idle'));
+    late!();
+    await old.pusher.finished;
+    expect(outcomes).toEqual(['producer.fenced']);
+    expect(old.pusher.status.state).toBe('fenced');
+    expect(await edge.ids()).toEqual(events.map(({ id }) => id));
+  });
+
+  it('one that is fenced by the edge alone goes on above its epoch: the log has lost its record of it', async () => {
+    const edge = new MemoryEdge();
+    const storage = device();
+    const first = begin({ storage, transport: faultyTransport(edge) });
+    await first.ports.until(first.is('idle'));
+    const { id } = (await storage.get('sync/producer')) as { id: string };
+    await edge.storage.commit([{ events: [], producer: { id, epoch: 9, seq: 11, count: 1 } }]);
+    await storage.commit([{ events: shopEvents(12).slice(10) }]);
+    await first.ports.until(async () => (await edge.ids()).length === 12);
+    expect(first.pusher.status.state).not.toBe('fenced');
+    expect(edge.pushes.at(-1)!.epoch).toBeGreaterThan(0);
+  });
+});
+
+describe('failures', () => {
+  it.each(['lost', '503', 'nonsense', 'behind'] as const)(
+    '%s: backs off longer and longer, and loses nothing',
+    async (fault) => {
+      const edge = new MemoryEdge();
+      const faults = Array.from({ length: 10 }, () => fault);
+      const { ports, is, seen } = begin({ storage: device(), transport: faultyTransport(edge, faults) });
+      await ports.until(is('idle'));
+      const waits = seen.filter(({ state }) => state === 'backoff');
+      expect(waits).toHaveLength(10);
+      expect(waits.every(({ lastError }) => lastError?.code === 'sync.unreachable')).toBe(true);
+      expect(await edge.ids()).toHaveLength(10);
+      expect(seen.at(-1)!.lastError).toBeUndefined();
+      expect(seen.at(-1)!.nextAttemptAt).toBeUndefined();
+    },
+  );
+
+  it('waits as long as the edge asks, even if the network says that it is back', async () => {
+    const edge = new MemoryEdge();
+    const { pusher, ports, is } = begin({
+      storage: device(),
+      transport: faultyTransport(edge, ['429']),
+    });
+    const start = ports.now();
+    await ports.until(is('backoff'), 1);
+    pusher.retry();
+    await settle();
+    expect(pusher.status).toMatchObject({ state: 'backoff', nextAttemptAt: start + 2_000 });
+    await ports.until(is('idle'));
+    expect(ports.now()).toBe(start + 2_000);
+  });
+
+  it('tries at once when the network is back', async () => {
+    const edge = new MemoryEdge();
+    const { pusher, ports, is } = begin({
+      storage: device(),
+      transport: faultyTransport(edge, ['lost']),
+    });
+    await ports.until(is('backoff'), 1);
+    const before = ports.now();
+    pusher.retry();
+    await settle();
+    expect(pusher.status.state).toBe('idle');
+    expect(ports.now()).toBe(before);
+  });
+
+  it.each([401, 403, 404, 405])(
+    '%i is about the caller or the route: it is tried again, and no event is given up',
+    async (status) => {
+      const storage = device();
+      const edge = new MemoryEdge();
+      let refusals = 5;
+      const transport = answering((push) => {
+        if (refusals-- > 0) throw refused(status);
+        return edge.push(push);
+      });
+      const { ports, is } = begin({ storage, transport });
+      await ports.until(is('idle'));
+      expect(await listDeadLetters(storage)).toEqual([]);
+      expect(await edge.ids()).toHaveLength(10);
+    },
+  );
+
+  it('a recovery that brings nothing forward is paced like a failure', async () => {
+    let calls = 0;
+    const transport = answering((push) => {
+      calls++;
+      const details = { producer: push.producer, expected: push.seq, received: push.seq };
+      throw new MillraceError('producer.gap', 'nonsense', details);
+    });
+    const { ports, is } = begin({ storage: device(), transport });
+    await ports.until(is('backoff'), 1);
+    expect(calls).toBeLessThan(6);
+  });
+});
+
+describe('poison', () => {
+  it('that the edge names becomes a dead letter at once, and its sequence a hole', async () => {
+    const edge = new MemoryEdge();
+    const events = shopEvents(10);
+    for (const index of [0, 3, 9]) edge.poison.add(events[index]!.id);
+    const storage = device(events);
+    const { pusher, ports, is } = begin({ storage, transport: faultyTransport(edge) });
+    await ports.until(is('idle'));
+    expect(edge.pushes.map(({ count, holes }) => [count, holes])).toEqual([
+      [10, []],
+      [10, [1, 4, 10]],
+    ]);
+    expect(pusher.status).toMatchObject({ waiting: 0, acknowledged: 7, rejected: 3 });
+    const letters = await listDeadLetters(storage);
+    expect(letters.map(({ position, reason, at }) => [position, reason, at])).toEqual(
+      [1, 4, 10].map((position) => [position, 'poison', ports.now()]),
+    );
+    expect(await storage.get(`dead/${formatCursor(4)}`)).toMatchObject({
+      position: 4,
+      line: letters[1]!.line,
+    });
+  });
+
+  it('that the edge does not name is found by halving, in log₂ n + 2 pushes at most', async () => {
+    for (let at = 0; at < 64; at++) {
+      const edge = new MemoryEdge();
+      edge.names = false;
+      const events = shopEvents(64);
+      edge.poison.add(events[at]!.id);
+      const storage = device(events);
+      const { pusher, ports, is } = begin({ storage, transport: faultyTransport(edge) });
+      await ports.until(is('idle'));
+      const [letter] = await listDeadLetters(storage);
+      expect(letter).toMatchObject({ position: at + 1, reason: 'bad events' });
+      expect(await edge.ids()).toHaveLength(63);
+      const alone = edge.pushes.findIndex(({ seq, lines }) => seq === at + 1 && lines.length === 1);
+      expect(alone).toBeLessThanOrEqual(Math.log2(64) + 1);
+      await pusher.stop();
+    }
+  });
+
+  it('is not believed in where the edge that refuses cannot say its head: nothing is given up', async () => {
+    const storage = device();
+    const transport = answering(() => {
+      throw refused(400);
+    });
+    transport.head = () =>
+      Promise.reject(new MillraceError('sync.unreachable', 'no', { endpoint: 'edge' }));
+    const { ports } = begin({ storage, transport });
+    for (let step = 0; step < 50; step++) await ports.step();
+    expect(await listDeadLetters(storage)).toEqual([]);
+    expect((await readProgress(storage)).waiting).toBe(10);
+  });
+
+  it('is not looked for in events that were only too many: the pushes become smaller', async () => {
+    const edge = new MemoryEdge();
+    const storage = device(shopEvents(100));
+    let tooLarge = 0;
+    const transport = answering((push) => {
+      if (push.lines.length > 10) {
+        tooLarge++;
+        throw refused(413);
+      }
+      return edge.push(push);
+    });
+    const { ports, is } = begin({ storage, transport });
+    await ports.until(is('idle'));
+    expect(await listDeadLetters(storage)).toEqual([]);
+    expect(await edge.ids()).toHaveLength(100);
+    expect(tooLarge).toBeLessThan(6);
+  });
+});
+
+describe('switched off', () => {
+  it('sends nothing, counts what waits, and goes on when switched on', async () => {
+    const edge = new MemoryEdge();
+    const storage = device();
+    const { pusher, ports, is } = begin({ storage, transport: faultyTransport(edge), online: false });
+    await settle();
+    expect(pusher.status.state).toBe('offline');
+    expect(edge.pushes).toEqual([]);
+    pusher.setOnline(true);
+    await ports.until(is('idle'));
+    pusher.setOnline(false);
+    await settle();
+    await storage.commit([{ events: shopEvents(12).slice(10) }]);
+    await settle();
+    expect(pusher.status).toMatchObject({ state: 'offline', waiting: 2, acknowledged: 10 });
+    pusher.setOnline(true);
+    await ports.until(is('idle'));
+    expect(await edge.ids()).toHaveLength(12);
+  });
+
+  it('aborts the request under way', async () => {
+    let aborted = false;
+    const transport = answering(
+      (_, signal) =>
+        new Promise(() => {
+          signal!.addEventListener('abort', () => (aborted = true));
+        }),
+    );
+    const { pusher } = begin({ storage: device(), transport });
+    await settle();
+    pusher.setOnline(false);
+    await settle();
+    expect(aborted).toBe(true);
+    expect(pusher.status.state).toBe('offline');
+  });
+});
+
+describe('stop', () => {
+  it('waits neither for a request that never ends, nor for a storage that does not answer', async () => {
+    const hanging = begin({
+      storage: device(),
+      transport: faultyTransport(new MemoryEdge(), ['hangs']),
+    });
+    await settle();
+    expect(hanging.pusher.status.state).toBe('pushing');
+    await hanging.pusher.stop();
+    expect(hanging.pusher.status.state).toBe('stopped');
+    const mute = { ...crashing(device(), undefined), get: () => new Promise<never>(() => {}) };
+    const waiting = begin({ storage: mute, transport: faultyTransport(new MemoryEdge()) });
+    await settle();
+    await waiting.pusher.stop();
+    expect(waiting.pusher.status.state).toBe('stopped');
+  });
+
+  it('leaves no timer behind, and a listener that throws stops nothing', async () => {
+    const edge = new MemoryEdge();
+    const ports = new SteppedPorts();
+    const onStatus = (): void => {
+      throw new Error('a listener’s own defect');
+    };
+    const { pusher } = begin({
+      storage: device(),
+      transport: faultyTransport(edge, ['lost']),
+      ports,
+      onStatus,
+    });
+    await ports.until(async () => (await edge.ids()).length === 10);
+    await pusher.stop();
+    expect(ports.timers).toBe(0);
+  });
+});
