@@ -17,10 +17,14 @@ const NAMED = 'script[src], link[rel="stylesheet"], link[rel="modulepreload"], l
 export async function keepAppShell({ files, onState }: AppShellOptions): Promise<void> {
   if (!('serviceWorker' in navigator)) return onState('unsupported');
   onState('preparing');
-  const named = [...document.querySelectorAll(NAMED)].map((element) => element.getAttribute('src') ?? element.getAttribute('href'));
-  const paths = [...named, ...files].flatMap((file) => (file === null ? [] : new URL(file, location.href).pathname));
+  const named = [...document.querySelectorAll(NAMED)].map(
+    (element) => element.getAttribute('src') ?? element.getAttribute('href'),
+  );
+  const paths = [...named, ...files].flatMap((file) =>
+    file === null ? [] : new URL(file, location.href).pathname,
+  );
   const address = new URL(serviceWorkerUrl, location.href);
-  for (const path of [...new Set(paths)].sort()) address.searchParams.append('file', path);
+  for (const path of [...new Set(paths)].toSorted()) address.searchParams.append('file', path);
   try {
     const registration = await navigator.serviceWorker.register(address, { scope: '/' });
     await activated(registration);

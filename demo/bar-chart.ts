@@ -47,7 +47,9 @@ export function createBarChart(root: HTMLElement, { onPoint }: BarChartOptions):
     root,
   );
 
-  const resize = new ResizeObserver(() => plot.setSize({ width: Math.max(1, root.clientWidth), height: HEIGHT }));
+  const resize = new ResizeObserver(() =>
+    plot.setSize({ width: Math.max(1, root.clientWidth), height: HEIGHT }),
+  );
   resize.observe(root);
 
   function animate(): void {
@@ -66,7 +68,13 @@ export function createBarChart(root: HTMLElement, { onPoint }: BarChartOptions):
     glow(revisions) {
       const until = performance.now() + GLOW_MS;
       const revised = new Set(revisions.map((revision) => revision.start));
-      const fresh = revisions.map(({ start, by }) => ({ start, by, until, lastsMs: GLOW_MS }));
+      const lit = new Map(glows.map((glow) => [glow.start, glow.by]));
+      const fresh = revisions.map(({ start, by }) => ({
+        start,
+        by: by + (lit.get(start) ?? 0),
+        until,
+        lastsMs: GLOW_MS,
+      }));
       glows = [...glows.filter((glow) => !revised.has(glow.start)), ...fresh];
       if (frame === 0 && glows.length > 0) frame = requestAnimationFrame(animate);
     },
@@ -83,12 +91,17 @@ function baseOptions(range: () => TimeRange): Omit<uPlot.Options, 'width' | 'hei
   const font = '11px "Helvetica Neue", Arial, sans-serif';
   const bars = uPlot.paths.bars?.({ align: 1, size: [0.78, 40, 2] });
   return {
-    padding: [10, 6, 0, 0],
+    padding: [10, 18, 0, 0],
     legend: { show: false },
-    cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, sync: { key: 'minutes' } },
+    cursor: {
+      y: false,
+      points: { show: false },
+      drag: { x: false, y: false },
+      sync: { key: 'minutes' },
+    },
     scales: {
       x: { range: () => [range().from / 1000, range().to / 1000] },
-      y: { range: (_chart, _min, max) => [0, Math.max(4, Math.ceil((max ?? 0) * 1.15))] },
+      y: { range: (_chart, _min, max) => [0, Math.max(4, Math.ceil((max ?? 0) * 1.3))] },
     },
     axes: [
       {
@@ -115,7 +128,16 @@ function baseOptions(range: () => TimeRange): Omit<uPlot.Options, 'width' | 'hei
       },
     ],
     // The tallest first: each shorter one is drawn over it, and what shows of it is its own part.
-    series: [{}, ...swatches.toReversed().map(({ colour, label }) => ({ label, fill: colour, width: 0, paths: bars!, points: { show: false } }))],
+    series: [
+      {},
+      ...swatches.toReversed().map(({ colour, label }) => ({
+        label,
+        fill: colour,
+        width: 0,
+        paths: bars!,
+        points: { show: false },
+      })),
+    ],
   };
 }
 

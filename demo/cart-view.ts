@@ -15,7 +15,11 @@ export interface CartView {
   say(note: string): void;
 }
 
-export function createCartView(root: HTMLElement, badge: HTMLElement, options: CartViewOptions): CartView {
+export function createCartView(
+  root: HTMLElement,
+  badge: HTMLElement,
+  options: CartViewOptions,
+): CartView {
   const part = (name: string): HTMLElement => find(root, `[data-cart="${name}"]`, HTMLElement);
   const rows = new Map<string, HTMLElement>();
   part('order').addEventListener('click', options.onOrder);

@@ -34,6 +34,11 @@ export class Cart {
     this.#applied.clear();
   }
 
+  /** Whether nothing was ever put in. */
+  isUntouched(): boolean {
+    return this.#applied.size === 0;
+  }
+
   quantity(productId: string): number {
     return this.#quantities.get(productId) ?? 0;
   }

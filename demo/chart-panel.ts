@@ -7,8 +7,8 @@ import { WindowBoard, type CountWindow, type Revision } from './window-board.ts'
 
 export interface ChartPanel {
   readonly name: string;
-  /** Takes results in and shows them. */
-  take(results: readonly CountWindow[]): void;
+  /** Takes results in, as the `WindowBoard` does, and shows them. */
+  take(results: readonly CountWindow[], how: 'merge' | 'load' | 'replace'): void;
   /** What the chart shows now, by start, then by key. */
   shown(): CountWindow[];
   /** Moves the chart on with the time. */
@@ -39,8 +39,8 @@ export function createChartPanel(figure: HTMLElement, options: ChartPanelOptions
 
   const panel: ChartPanel = {
     name: options.name,
-    take(results) {
-      const revisions = board.merge(results, Date.now());
+    take(results, how) {
+      const revisions = board[how](results, Date.now());
       draw();
       if (revisions.length === 0) return;
       chart.glow(revisions);
@@ -73,6 +73,9 @@ export function createChartPanel(figure: HTMLElement, options: ChartPanelOptions
   function readOut(): void {
     const range = shownRange(Date.now());
     write(reading, readWindows(panel.shown(), range, pointed));
-    root.setAttribute('aria-label', `Bars by minute, ${options.name}: ${readWindows(panel.shown(), range)}`);
+    root.setAttribute(
+      'aria-label',
+      `Bars by minute, ${options.name}: ${readWindows(panel.shown(), range)}`,
+    );
   }
 }

@@ -11,7 +11,7 @@ export interface Connection {
 const labels: Readonly<Record<ConnectionState, string>> = {
   starting: 'Starting',
   online: 'Online',
-  offline: 'Offline: the gate is shut',
+  offline: 'Offline: gate shut',
   backoff: 'Edge unreachable, trying again',
   fenced: 'Another sender took over',
   failed: 'The log cannot be opened',

@@ -3,21 +3,24 @@ import { products, type Product } from './products.ts';
 import type { Recorder } from './recorder.ts';
 import { newId } from './visit.ts';
 
+/** Who says so: not this visitor. */
+const CROWD = `${location.origin}/crowd`;
+
 /** Captures `clicks` events now, as plausible visitors would make them. */
 export function sendCrowd(recorder: Recorder, clicks: number): void {
-  for (let left = clicks; left > 0; ) left -= visitOnce(recorder, left);
+  for (let left = clicks; left > 0;) left -= visitOnce(recorder, left);
 }
 
 /** One event that happened earlier than all that the charts have closed: it revises its window. */
 export function sendLateClick(recorder: Recorder, ageMs: number): void {
   const { id: productId, priceCents } = anyProduct();
-  const context = { correlationId: newId('visit'), timestamp: Date.now() - ageMs };
+  const context = { correlationId: newId('visit'), source: CROWD, timestamp: Date.now() - ageMs };
   recorder.record('product.viewed', { productId, priceCents }, context);
 }
 
 /** At most `limit` clicks of one visitor; returns how many. */
 function visitOnce(recorder: Recorder, limit: number): number {
-  const context = { correlationId: newId('visit'), subject: newId('cart') };
+  const context = { correlationId: newId('visit'), subject: newId('cart'), source: CROWD };
   let clicks = 0;
   const click = (step: () => void): void => {
     if (clicks < limit) step();
@@ -42,7 +45,9 @@ function visitOnce(recorder: Recorder, limit: number): number {
   if (kept.size > 0 && Math.random() < 0.5) {
     const lines = [...kept].map(([productId, priceCents]) => ({ productId, quantity: 1, priceCents }));
     const totalCents = lines.reduce((sum, line) => sum + line.priceCents, 0);
-    click(() => recorder.record('order.placed', { orderId: newId('order'), totalCents, lines }, context));
+    click(() =>
+      recorder.record('order.placed', { orderId: newId('order'), totalCents, lines }, context),
+    );
   }
   return clicks;
 }

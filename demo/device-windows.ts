@@ -13,19 +13,19 @@ const POLL_MS = 5_000;
 /** Answers at once; the windows follow as the log can be read. */
 export function watchDeviceWindows(
   client: Client<ShopSchemas>,
-  onWindows: (results: readonly CountWindow[]) => void,
+  onWindows: (results: readonly CountWindow[], how: 'load' | 'merge') => void,
 ): Undo {
   let stopped = false;
   const load = async (): Promise<void> => {
     try {
       const results = await client.windows(shownRange(Date.now()));
-      if (!stopped) onWindows(results);
+      if (!stopped) onWindows(results, 'load');
     } catch {
       // The client's status says why its log cannot be read; the next reading tries again.
     }
   };
   const stopListening = client.onWindows((results) => {
-    if (!stopped) onWindows(results);
+    if (!stopped) onWindows(results, 'merge');
   });
   void load();
   const timer = setInterval(() => void load(), POLL_MS);

@@ -80,13 +80,17 @@ async function fetchWindows(endpoint: string, stop: AbortSignal): Promise<CountW
   const answer = await fetch(url, { signal: AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]) });
   if (!answer.ok) throw new Error(`the edge answered ${answer.status}`);
   const results = (await answer.json()) as readonly WireWindow[];
-  return results.map(({ window, ...rest }) => ({
-    ...rest,
+  return results.map(({ window, key, value, revision }) => ({
     window: { start: Date.parse(window.start), end: Date.parse(window.end) },
+    key,
+    value,
+    revision,
   }));
 }
 
-type WireWindow = Omit<CountWindow, 'window'> & { readonly window: { readonly start: string; readonly end: string } };
+type WireWindow = Omit<CountWindow, 'window'> & {
+  readonly window: { readonly start: string; readonly end: string };
+};
 
 /** Listens while the page is looked at: a browser has six connections to an origin, and tabs share them. */
 function openHints(url: URL, onHint: () => void): Undo {
@@ -102,7 +106,8 @@ function openHints(url: URL, onHint: () => void): Undo {
     opened.addEventListener('event', onHint);
     opened.addEventListener('error', () => {
       // It connects again by itself, unless the edge answered something that is no stream.
-      if (opened.readyState === EventSource.CLOSED && opened === source) timer = setTimeout(open, REOPEN_MS);
+      if (opened.readyState === EventSource.CLOSED && opened === source)
+        timer = setTimeout(open, REOPEN_MS);
     });
   }
 

@@ -11,7 +11,9 @@ export function find<E extends Element>(root: ParentNode, selector: string, kind
 
 /** The first element of a template, copied. */
 export function stamp(id: string): HTMLElement {
-  const copy = find(document, `template#${id}`, HTMLTemplateElement).content.cloneNode(true) as DocumentFragment;
+  const copy = find(document, `template#${id}`, HTMLTemplateElement).content.cloneNode(
+    true,
+  ) as DocumentFragment;
   return find(copy, '*', HTMLElement);
 }
 

@@ -45,7 +45,9 @@ export function createEventRibbon(list: HTMLElement): EventRibbon {
       );
     },
     recall(event) {
-      const known = [...list.children].some((item) => item instanceof HTMLElement && item.dataset['eventId'] === event.id);
+      const known = [...list.children].some(
+        (item) => item instanceof HTMLElement && item.dataset['eventId'] === event.id,
+      );
       if (known || list.childElementCount >= SHOWN) return;
       const item = createItem(event);
       list.append(item);

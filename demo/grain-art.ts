@@ -43,7 +43,14 @@ function ear({ pairs, length, width, tilt, step, awns = 0 }: EarShape): string {
   return `<path class="stalk" d="M0 ${top + 8}V46"/>${kernel(0, top, length, width, 0, awns)}${kernels.join('')}`;
 }
 
-function kernel(side: number, y: number, length: number, width: number, tilt: number, awns: number): string {
+function kernel(
+  side: number,
+  y: number,
+  length: number,
+  width: number,
+  tilt: number,
+  awns: number,
+): string {
   const half = length / 2;
   const shape = `<path d="M0 ${-half}q${width} ${half} 0 ${length}q${-width} ${-half} 0 ${-length}z"/>`;
   const awn = awns === 0 ? '' : `<path class="awn" d="M0 ${-half}v${-awns}"/>`;
@@ -78,7 +85,9 @@ function oatPanicle(): string {
     [15, 34],
     [0, -26],
   ] as const;
-  const branches = drops.map(([x, y]) => `<path class="stalk" d="M0 ${y - 16}Q${x} ${y - 24} ${x} ${y - 6}"/>`);
+  const branches = drops.map(
+    ([x, y]) => `<path class="stalk" d="M0 ${y - 16}Q${x} ${y - 24} ${x} ${y - 6}"/>`,
+  );
   const seeds = drops.map(
     ([x, y]) => `<path transform="translate(${x} ${y})" d="M0-9Q7 0 1 13L0 9l-1 4Q-7 0 0-9z"/>`,
   );
@@ -90,7 +99,9 @@ function maizeCob(): string {
   for (let row = 0; row < 9; row++) {
     const inset = row === 0 ? 1 : 0;
     for (let column = inset; column < 4 - inset; column++) {
-      kernels.push(`<rect x="${column * 9 - 17.5}" y="${row * 8 - 40}" width="7.6" height="6.6" rx="2.6"/>`);
+      kernels.push(
+        `<rect x="${column * 9 - 17.5}" y="${row * 8 - 40}" width="7.6" height="6.6" rx="2.6"/>`,
+      );
     }
   }
   return `${kernels.join('')}<path class="husk" d="M-3 46Q-32 30-27-8-14 16-3 46zM3 46Q32 30 27-8 14 16 3 46z"/>`;

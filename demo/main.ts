@@ -1,5 +1,6 @@
 /** The page: a shop whose visitor clicks, and beside it the mill that carries the clicks to the edge. */
 import { connect } from 'millrace/browser';
+// oxlint-disable-next-line import/default -- Vite makes it: the address of the worker's bundle
 import workerUrl from '../workers/browser/worker.ts?worker&url';
 import { openDock } from './dock.ts';
 import { keepAppShell, type ShellState } from './app-shell.ts';

@@ -2,6 +2,7 @@
 import type { Client, ClientStatus } from 'millrace/browser';
 import { createChartPanel, type ChartPanel } from './chart-panel.ts';
 import { sendCrowd, sendLateClick } from './crowd.ts';
+import { describeConnection } from './connection.ts';
 import { watchDeviceWindows } from './device-windows.ts';
 import { watchEdgeWindows } from './edge-windows.ts';
 import { find, write } from './element.ts';
@@ -55,7 +56,7 @@ function showStatus(root: HTMLElement, client: Client<ShopSchemas>, recorder: Re
     panel.update(status);
     if (status.rejected !== rejected) void showDeadLetters(client, ribbon);
     ({ rejected } = status);
-    race.update(status, status.online);
+    race.update(status, describeConnection(status, navigator.onLine).state);
     ribbon.update(status);
   };
   update(client.status());
@@ -87,7 +88,11 @@ function openControls(root: HTMLElement, client: Client<ShopSchemas>, recorder: 
   control('late-click').addEventListener('click', () => sendLateClick(recorder, LATE_MS));
 }
 
-function openCharts(root: HTMLElement, client: Client<ShopSchemas>, endpoint: string): Record<'device' | 'edge', ChartPanel> {
+function openCharts(
+  root: HTMLElement,
+  client: Client<ShopSchemas>,
+  endpoint: string,
+): Record<'device' | 'edge', ChartPanel> {
   const legend = find(root, '[data-part="legend"]', HTMLElement);
   showLegend(legend);
   const note = find(root, '[data-part="revised"]', HTMLElement);
@@ -98,7 +103,10 @@ function openCharts(root: HTMLElement, client: Client<ShopSchemas>, endpoint: st
     const [first, ...rest] = revisions.toSorted((a, b) => b.start - a.start);
     if (first === undefined) return;
     const others = rest.length === 0 ? '' : `, and ${rest.length} more`;
-    write(note, `Late: the minute ${formatTime(first.start)} of ${panel.name} revised by +${first.by}${others}`);
+    write(
+      note,
+      `Late: the minute ${formatTime(first.start)} of ${panel.name} revised by +${first.by}${others}`,
+    );
   };
   const onShown = (): void => {
     const foreign = [...device.shown(), ...edge.shown()].some((result) => !isShopType(result.key));
@@ -106,16 +114,20 @@ function openCharts(root: HTMLElement, client: Client<ShopSchemas>, endpoint: st
     if (details.open) showWindowTable(table, device.shown(), edge.shown());
   };
   const open = (name: string, words: string): ChartPanel =>
-    createChartPanel(find(root, `[data-chart="${name}"]`, HTMLElement), { name: words, onRevised, onShown });
+    createChartPanel(find(root, `[data-chart="${name}"]`, HTMLElement), {
+      name: words,
+      onRevised,
+      onShown,
+    });
   const device = open('device', 'this device');
   const edge = open('edge', 'the edge');
 
   details.addEventListener('toggle', onShown);
-  watchDeviceWindows(client, (results) => device.take(results));
+  watchDeviceWindows(client, (results, how) => device.take(results, how));
   const edgeFigure = find(root, '[data-chart="edge"]', HTMLElement);
   watchEdgeWindows({
     endpoint,
-    onWindows: (results) => edge.take(results),
+    onWindows: (results) => edge.take(results, 'replace'),
     onReach: (reached) => edgeFigure.toggleAttribute('data-unreached', !reached),
   });
   setInterval(() => [device, edge].forEach((panel) => panel.tick()), TICK_MS);

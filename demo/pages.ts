@@ -8,7 +8,7 @@ export function openPages(root: HTMLElement, onView: (path: string) => void): vo
 
   function show(moveFocus: boolean): void {
     // An anchor inside the page, such as #cart, is no page.
-    if (location.hash !== '' && !location.hash.startsWith('#/')) return;
+    if (moveFocus && !location.hash.startsWith('#/') && location.hash !== '') return;
     const asked = location.hash.slice(1) || '/';
     const path = sections.some((section) => section.dataset['view'] === asked) ? asked : '/';
     for (const section of sections) section.hidden = section.dataset['view'] !== path;

@@ -11,7 +11,10 @@ export interface ProductDialog {
   show(product: Product): void;
 }
 
-export function createProductDialog(dialog: HTMLDialogElement, { onAdd }: ProductDialogOptions): ProductDialog {
+export function createProductDialog(
+  dialog: HTMLDialogElement,
+  { onAdd }: ProductDialogOptions,
+): ProductDialog {
   const part = (name: string): HTMLElement => find(dialog, `[data-product="${name}"]`, HTMLElement);
   let shown: Product | undefined;
 

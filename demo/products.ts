@@ -18,7 +18,8 @@ export const products: readonly Product[] = [
     name: 'Strong White',
     grain: 'wheat',
     line: 'Bread wheat, 1 kg',
-    story: 'A hard spring wheat, sifted twice. It holds its gas and its shape; start here if you are new to bread.',
+    story:
+      'A hard spring wheat, sifted twice. It holds its gas and its shape; start here if you are new to bread.',
     facts: [
       ['Protein', '12.8 %'],
       ['Grown at', 'Nether Field'],
@@ -44,7 +45,8 @@ export const products: readonly Product[] = [
     name: 'Whole Spelt',
     grain: 'spelt',
     line: 'Old spelt, 1 kg',
-    story: 'A hulled wheat that nobody has improved. Nutty, a little sweet, and quick to rise: watch it.',
+    story:
+      'A hulled wheat that nobody has improved. Nutty, a little sweet, and quick to rise: watch it.',
     facts: [
       ['Protein', '13.5 %'],
       ['Grown at', 'Priory Bank'],
@@ -57,7 +59,8 @@ export const products: readonly Product[] = [
     name: 'Buckwheat',
     grain: 'buckwheat',
     line: 'Free of gluten, 1 kg',
-    story: 'No wheat at all but a cousin of rhubarb. Grey, earthy, and the only flour for a proper galette.',
+    story:
+      'No wheat at all but a cousin of rhubarb. Grey, earthy, and the only flour for a proper galette.',
     facts: [
       ['Protein', '11.1 %'],
       ['Grown at', 'Long Acre'],
@@ -83,7 +86,8 @@ export const products: readonly Product[] = [
     name: 'Coarse Polenta',
     grain: 'maize',
     line: 'Flint maize, 1 kg',
-    story: 'An orange flint maize, cracked rather than ground. Forty minutes of stirring, and worth each one.',
+    story:
+      'An orange flint maize, cracked rather than ground. Forty minutes of stirring, and worth each one.',
     facts: [
       ['Protein', '7.6 %'],
       ['Grown at', 'South Terrace'],

@@ -3,11 +3,12 @@
  * the wheel to the edge. Each drop is a commit or an acknowledgement that happened; a great many share one.
  */
 import type { ClientStatus } from 'millrace/browser';
+import type { ConnectionState } from './connection.ts';
 import { find } from './element.ts';
 import { eventColour } from './event-palette.ts';
 
 export interface Race {
-  update(status: ClientStatus, open: boolean): void;
+  update(status: ClientStatus, connection: ConnectionState): void;
   /** An event of that type was captured: the next drop has its colour. */
   tint(type: string): void;
 }
@@ -30,8 +31,9 @@ export function createRace(root: SVGElement): Race {
 
   return {
     tint: (type) => void (tints.length < DROPS && tints.push(eventColour(type))),
-    update(status, open) {
-      root.dataset['gate'] = open ? 'open' : 'shut';
+    update(status, connection) {
+      root.dataset['gate'] = connection === 'offline' ? 'shut' : 'open';
+      root.dataset['edge'] = connection === 'online' ? 'reached' : 'away';
       pond.style.transform = `translateY(${90 - depth(status.waiting)}px)`;
       const committed = before === undefined ? 0 : status.committed - before.committed;
       const sent = before === undefined ? 0 : status.acknowledged - before.acknowledged;

@@ -14,7 +14,11 @@ export interface Recorded {
 
 export interface Recorder {
   /** Captures at once, connected or not, and returns the event's id. */
-  record<Type extends ShopEventType>(type: Type, data: DataOf<ShopSchemas, Type>, options?: EventOptions): string;
+  record<Type extends ShopEventType>(
+    type: Type,
+    data: DataOf<ShopSchemas, Type>,
+    options?: EventOptions,
+  ): string;
   onRecorded(listener: (recorded: Recorded) => void): Undo;
 }
 

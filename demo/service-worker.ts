@@ -42,36 +42,47 @@ scope.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== scope.location.origin) return;
   if (request.mode === 'navigate' && (url.pathname === PAGE || url.pathname === '/index.html')) {
-    event.respondWith(answerPage(request));
+    event.respondWith(answerPage(event));
   } else if (files.has(url.pathname)) {
     event.respondWith(answerFile(request));
   }
 });
 
 async function keepFiles(): Promise<void> {
-  const cache = await caches.open(cacheName);
   const page = await fetch(PAGE, { cache: 'no-store' });
-  const text = await page.clone().text();
-  // Another version may have been put up meanwhile: its page would ask for files that are not in this cache.
-  const script = [...files].find((file) => /\/index-[^/]+\.js$/.test(file));
-  if (!page.ok || (script !== undefined && !text.includes(script))) throw new Error('the page is of another version');
+  if (!(await keepPage(page))) throw new Error('the page is of another version');
+  const cache = await caches.open(cacheName);
   await cache.addAll([...files]);
+}
+
+/** Keeps the page if it goes with these files: the page of another version would ask for files that are not kept. */
+async function keepPage(page: Response): Promise<boolean> {
+  const text = await page.clone().text();
+  const script = [...files].find((file) => /\/index-[^/]+\.js$/.test(file)) ?? '';
+  if (!page.ok || !text.includes(script)) return false;
+  const cache = await caches.open(cacheName);
   await cache.put(PAGE, page);
+  return true;
 }
 
 async function forgetOthers(): Promise<void> {
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== cacheName).map((name) => caches.delete(name)));
+  await Promise.all(
+    names
+      .filter((name) => name.startsWith(PREFIX) && name !== cacheName)
+      .map((name) => caches.delete(name)),
+  );
 }
 
-async function answerPage(request: Request): Promise<Response> {
-  try {
-    const answer = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (answer.ok) return answer;
-  } catch {
-    // No network: the page as it was kept.
-  }
-  return (await caches.match(PAGE, { cacheName })) ?? fetch(request);
+async function answerPage(event: Fetching): Promise<Response> {
+  const fromNetwork = fetch(event.request);
+  const kept = await caches.match(PAGE, { cacheName });
+  if (kept === undefined) return fromNetwork;
+  const patience = new Promise<Response>((done) => setTimeout(done, PATIENCE_MS, kept));
+  const answer = await Promise.race([fromNetwork.catch(() => kept), patience]);
+  if (answer === kept || !answer.ok) return kept;
+  event.waitUntil(keepPage(answer.clone()));
+  return answer;
 }
 
 async function answerFile(request: Request): Promise<Response> {

@@ -16,11 +16,12 @@ export interface Stack {
 export function stackWindows(results: readonly CountWindow[], range: TimeRange): Stack {
   const length = Math.round((range.to - range.from) / MINUTE_MS);
   const minutes = Array.from({ length }, (_, index) => (range.from + index * MINUTE_MS) / 1000);
-  const sums = swatches.map(() => new Array<number>(length).fill(0));
+  const sums = swatches.map(() => minutes.map(() => 0));
   for (const { window, key, value } of results) {
     const minute = Math.floor((window.start - range.from) / MINUTE_MS);
     if (minute < 0 || minute >= length) continue;
-    for (let above = swatchIndex(key); above < sums.length; above++) sums[above]![minute]! += value.count;
+    for (let above = swatchIndex(key); above < sums.length; above++)
+      sums[above]![minute]! += value.count;
   }
   return { minutes, data: [minutes, ...sums.toReversed()], totals: sums.at(-1) ?? [] };
 }
@@ -33,7 +34,10 @@ export function readWindows(results: readonly CountWindow[], range: TimeRange, m
   }
   const counts = countByLabel(results.filter((result) => result.window.start === minute));
   const total = [...counts.values()].reduce((sum, of) => sum + of, 0);
-  const parts = [...counts].map(([label, of]) => `${of} ${label}`).join(', ');
+  const parts = [...counts]
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([label, of]) => `${of} ${label}`)
+    .join(', ');
   return `${formatTime(minute)}, ${count(total)}${parts === '' ? '' : `: ${parts}`}`;
 }
 

@@ -21,6 +21,7 @@ export function createStatusPanel(mill: HTMLElement, dock: HTMLElement): StatusP
       connection.dataset['state'] = dock.dataset['state'] = described.state;
       connection.dataset['leader'] = String(status.leader);
       write(label, described.label);
+      connection.title = status.lastError?.message ?? '';
       write(leader, status.leader ? 'This tab sends for all tabs' : 'Another tab sends for this one');
       for (const [name, cell] of cells) {
         write(cell, status[name].toLocaleString('en'));

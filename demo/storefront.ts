@@ -2,6 +2,7 @@
 import type { Client } from 'millrace/browser';
 import { Priority, type DataOf } from 'millrace';
 import { Cart } from './cart.ts';
+import { recallCart } from './cart-recall.ts';
 import { createCartView } from './cart-view.ts';
 import { find } from './element.ts';
 import { openPages } from './pages.ts';
@@ -23,6 +24,7 @@ export interface StorefrontOptions {
 export function openStorefront(root: HTMLElement, options: StorefrontOptions): void {
   const { client, recorder, visit, announce } = options;
   const cart = new Cart();
+  let cartId = visit.cartId();
   /** What made the visitor do the next thing: a product looked at, then added; a cart filled, then ordered. */
   let cause: string | undefined;
 
@@ -34,13 +36,20 @@ export function openStorefront(root: HTMLElement, options: StorefrontOptions): v
   fillShelf(find(root, '.shelf', HTMLElement), {
     onView(product) {
       const { id: productId, priceCents } = product;
-      cause = recorder.record('product.viewed', { productId, priceCents }, { ...context(), causationId: undefined });
+      cause = recorder.record(
+        'product.viewed',
+        { productId, priceCents },
+        { ...context(), causationId: undefined },
+      );
       dialog.show(product);
     },
     onAdd: (product) => change(product, 1),
   });
   const badge = find(root, '[data-cart="count"]', HTMLElement);
-  const view = createCartView(find(root, '#cart', HTMLElement), badge, { onChange: change, onOrder: order });
+  const view = createCartView(find(root, '#cart', HTMLElement), badge, {
+    onChange: change,
+    onOrder: order,
+  });
   openPages(root, (path) => {
     cause = recorder.record('page.viewed', { path }, { ...context(), causationId: undefined });
   });
@@ -51,6 +60,7 @@ export function openStorefront(root: HTMLElement, options: StorefrontOptions): v
   });
 
   function change(product: Product, by: number): void {
+    follow();
     const { id: productId, priceCents } = product;
     if (by > 0) fill('product.added', { productId, quantity: by, priceCents });
     if (by < 0) fill('product.removed', { productId, quantity: -by });
@@ -59,35 +69,55 @@ export function openStorefront(root: HTMLElement, options: StorefrontOptions): v
     announce(`${product.name}: ${Math.max(0, cart.quantity(productId))} in your cart`);
   }
 
-  function fill<Type extends 'product.added' | 'product.removed'>(type: Type, data: DataOf<ShopSchemas, Type>): void {
+  function fill<Type extends 'product.added' | 'product.removed'>(
+    type: Type,
+    data: DataOf<ShopSchemas, Type>,
+  ): void {
     cause = recorder.record(type, data, context());
     cart.apply({ id: cause, type, data });
   }
 
+  /** Another tab may have ordered the cart, or gone on with it: then this one starts from that. */
+  function follow(): void {
+    if (cartId === visit.cartId()) return;
+    cartId = visit.cartId();
+    cart.clear();
+  }
+
   function order(): void {
+    follow();
     const lines = cart.lines().map(({ product, quantity }) => ({
       productId: product.id,
       quantity,
       priceCents: product.priceCents,
     }));
-    if (lines.length === 0) return;
+    if (lines.length === 0) return view.show(cart);
     const orderId = newId('order');
     const totalCents = cart.totalCents();
-    recorder.record('order.placed', { orderId, totalCents, lines }, { ...context(), priority: Priority.critical });
+    recorder.record(
+      'order.placed',
+      { orderId, totalCents, lines },
+      { ...context(), priority: Priority.critical },
+    );
     cause = undefined;
-    cart.clear();
-    visit.renewCart();
+    visit.setCart(newId('cart'));
+    follow();
     view.show(cart);
     view.say('Thank you. Your order is written down, whether or not there is a network.');
   }
 
   async function restore(): Promise<void> {
-    const subject = visit.cartId();
     try {
+      if (visit.cartIsNew && cart.isUntouched()) {
+        const found = await recallCart(client, visit.cartId());
+        if (found !== undefined && cart.isUntouched()) visit.setCart(found);
+      }
+      follow();
+      const subject = cartId;
       let after = 0;
-      for (let more = true; more; ) {
+      for (let more = true; more;) {
         const page = await client.query({ subject, after, limit: 1_000 });
-        if (subject !== visit.cartId()) return;
+        if (subject !== cartId) return;
         for (const { event } of page.events) cart.apply(event);
         ({ next: after, more } = page);
       }

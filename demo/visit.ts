@@ -5,15 +5,18 @@ export interface Visit {
   readonly id: string;
   /** The `subject` of what happens to the cart. Shared by the tabs of a browser. */
   cartId(): string;
-  /** Puts an empty cart in the place of the ordered one. */
-  renewCart(): void;
+  /** Whether the browser remembered no cart when the page was loaded. */
+  readonly cartIsNew: boolean;
+  /** Goes on with another cart: a new one after an order, or one that was found again. */
+  setCart(id: string): void;
 }
 
 export function openVisit(): Visit {
   return {
     id: remembered(() => sessionStorage, 'visit'),
+    cartIsNew: recall(() => localStorage, 'cart') === undefined,
     cartId: () => remembered(() => localStorage, 'cart'),
-    renewCart: () => keep(() => localStorage, 'cart', newId('cart')),
+    setCart: (id) => keep(() => localStorage, 'cart', id),
   };
 }
 
@@ -27,14 +30,15 @@ export function newId(kind: string): string {
 const inPage = new Map<string, string>();
 
 function remembered(store: () => Storage, kind: string): string {
-  const known = inPage.get(kind);
+  return recall(store, kind) ?? keep(store, kind, newId(kind));
+}
+
+function recall(store: () => Storage, kind: string): string | undefined {
   try {
-    const kept = store().getItem(`aldermere/${kind}`);
-    if (kept !== null) return kept;
+    return store().getItem(`aldermere/${kind}`) ?? undefined;
   } catch {
-    if (known !== undefined) return known;
+    return inPage.get(kind);
   }
-  return keep(store, kind, known ?? newId(kind));
 }
 
 function keep(store: () => Storage, kind: string, id: string): string {

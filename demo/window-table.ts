@@ -8,7 +8,9 @@ export function showWindowTable(
   device: readonly CountWindow[],
   edge: readonly CountWindow[],
 ): void {
-  const minutes = [...new Set([...device, ...edge].map((result) => result.window.start))].sort((a, b) => b - a);
+  const minutes = [...new Set([...device, ...edge].map((result) => result.window.start))].toSorted(
+    (a, b) => b - a,
+  );
   const table = document.createElement('table');
   table.createTHead().append(createRow('th', ['Minute', 'Type', 'This device', 'The edge']));
   const body = table.createTBody();

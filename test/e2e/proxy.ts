@@ -1,6 +1,5 @@
 /** A TCP proxy between the browser and the edge that a test can cut: the network as it is, and as it fails. */
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 export interface Proxy extends AsyncDisposable {
   readonly url: string;
@@ -9,19 +8,21 @@ export interface Proxy extends AsyncDisposable {
   restore(): void;
   /** Passes requests on, but swallows all that the edge answers: what it acknowledged is never heard of. */
   swallowAnswers(swallow: boolean): void;
+  /** New connections go to another port: an edge that was started again. */
+  retarget(port: number): void;
   /** Bytes that went to the edge. */
   sent(): number;
 }
 
 export async function startProxy(targetPort: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
-  const state = { cut: false, swallow: false, sent: 0 };
+  const state = { cut: false, swallow: false, sent: 0, target: targetPort };
   const server = createServer((client) => {
     if (state.cut) {
       client.destroy();
       return;
     }
-    const upstream = connect(targetPort, '127.0.0.1');
+    const upstream = connect(state.target, '127.0.0.1');
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       // A side that fails takes the other with it: that is all there is to know of it.
@@ -55,6 +56,10 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
       state.swallow = swallow;
       // What was swallowed leaves its connections in the middle of an answer.
       if (!swallow) destroyAll();
+    },
+    retarget: (to) => {
+      state.target = to;
+      destroyAll();
     },
     sent: () => state.sent,
     [Symbol.asyncDispose]: () => {

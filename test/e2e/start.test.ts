@@ -20,7 +20,7 @@ test('npm start serves the page and the edge, keeps its state, and Ctrl-C ends a
       });
       expect(await published.json()).toMatchObject({ event_id: 'first', status: 'published' });
     });
-    await expect(fetch(url)).rejects.toThrow();
+    await expect(fetch(url)).rejects.toThrow('fetch failed');
     await whileRunning(port, state, async () => {
       expect(await (await fetch(`${url}/events/first`)).json()).toMatchObject({
         id: 'first',
