@@ -5,11 +5,11 @@
 import type { IDBPDatabase } from 'idb';
 import { MillraceError } from '../errors.ts';
 import { groupCommits } from './group-commit.ts';
-import { openLogDatabase, type LogSchema } from './indexeddb-schema.ts';
-import { IndexedDbTables } from './indexeddb-tables.ts';
-import { runScript, type Script } from './script.ts';
-import { SegmentStorage } from './segment-storage.ts';
-import type { SegmentDatabase, SegmentTables } from './segment-tables.ts';
+import { openLogDatabase, type LogSchema } from './indexeddb/schema.ts';
+import { IndexedDbTables } from './indexeddb/tables.ts';
+import { runScript, type Script } from './segments/script.ts';
+import { SegmentStorage } from './segments/segment-storage.ts';
+import type { SegmentDatabase, SegmentTables } from './segments/tables.ts';
 import type { Storage } from './storage.ts';
 
 export interface IndexedDbOptions {

@@ -8,14 +8,14 @@
  * });
  */
 import { MillraceError } from '../errors.ts';
-import type { SqlDatabase } from './sql-database.ts';
-import { createTables, SqliteTables } from './sqlite-tables.ts';
-import { runScript } from './script.ts';
-import type { SegmentDatabase, SegmentTables } from './segment-tables.ts';
-import { SegmentStorage } from './segment-storage.ts';
+import type { SqlDatabase } from './sqlite/sql-database.ts';
+import { createTables, SqliteTables } from './sqlite/tables.ts';
+import { runScript } from './segments/script.ts';
+import type { SegmentDatabase, SegmentTables } from './segments/tables.ts';
+import { SegmentStorage } from './segments/segment-storage.ts';
 import type { Storage } from './storage.ts';
 
-export type { SqlDatabase, SqlRow, SqlValue } from './sql-database.ts';
+export type { SqlDatabase, SqlRow, SqlValue } from './sqlite/sql-database.ts';
 
 export interface SqliteOptions {
   /** The log's name: letters, digits and `_`. Logs of other names in the same database are apart. Default: `log`. */

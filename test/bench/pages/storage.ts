@@ -3,7 +3,7 @@ import { deleteDB, openDB, type IDBPDatabase } from 'idb';
 import type { Event } from '../../../src/event/event.ts';
 import { toWire } from '../../../src/event/wire.ts';
 import { openIndexedDb } from '../../../src/storage/indexeddb.ts';
-import { packSegments } from '../../../src/storage/segment.ts';
+import { packSegments } from '../../../src/storage/segments/segment.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
 import { inBatches, sampleRequests } from '../sample-requests.ts';
 import { alternate, mustEqual } from '../timing.ts';

@@ -2,13 +2,13 @@
  * A segment: a run of events of dense positions, kept as one row or record. Their lines stand in it as they were
  * captured; beside them stand the columns that a look-up needs, so that only the events it selects are ever decoded.
  */
-import type { Event } from '../event/event.ts';
-import { encodeLine } from '../event/wire.ts';
+import type { Event } from '../../event/event.ts';
+import { encodeLine } from '../../event/wire.ts';
 import { allocateColumns, columnsOf, joinColumns, NONE, type Columns } from './columns.ts';
 import { hashText } from './hash.ts';
 import { mergeLines, packLines } from './lines.ts';
-import type { Position } from './position.ts';
-import { termOfCorrelation, termOfSubject, termOfType } from './terms.ts';
+import type { Position } from '../position.ts';
+import { termOfCorrelation, termOfSubject, termOfType } from '../terms.ts';
 
 /** All of a segment but the lines. */
 export interface SegmentHeader {

@@ -2,7 +2,7 @@
  * A transaction script: written once, it runs at once over a database that answers at once (SQLite), and step by step
  * over one that answers by promises (IndexedDB). A script yields each promise that it must wait for.
  */
-import type { MaybePromise } from './storage.ts';
+import type { MaybePromise } from '../storage.ts';
 
 export type Script<T> = Generator<Promise<unknown>, T, unknown>;
 

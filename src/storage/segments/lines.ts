@@ -2,10 +2,10 @@
  * The lines of a segment: UTF-8, each ended by one to four line breaks, so that every line starts at a multiple of four
  * bytes and is checked a word at a time. Any part of them between two starts can be loaded alone.
  */
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../../errors.ts';
 import { columnsOf, type Columns } from './columns.ts';
 import { hashWords } from './hash.ts';
-import type { Position } from './position.ts';
+import type { Position } from '../position.ts';
 
 /** Of a segment, what its lines are found by. */
 interface LineColumns {

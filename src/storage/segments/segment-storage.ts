@@ -1,14 +1,14 @@
 /** The storage interface over any database that can hold segments: one log, whatever it stands on. */
-import { MillraceError } from '../errors.ts';
-import type { Undo } from '../ports.ts';
-import { checkCommits, checkQuery, checkTrim } from './check-input.ts';
-import { CommitListeners } from './commit-listeners.ts';
+import { MillraceError } from '../../errors.ts';
+import type { Undo } from '../../ports.ts';
+import { checkCommits, checkQuery, checkTrim } from '../check-input.ts';
+import { CommitListeners } from '../commit-listeners.ts';
 import { wait, whenDone, type Script } from './script.ts';
-import { commitSegments } from './segment-commit.ts';
-import { readSegments } from './segment-read.ts';
-import { emptySegmentHead, type SegmentDatabase, type SegmentTables } from './segment-tables.ts';
-import { compactSegments, trimSegments } from './segment-upkeep.ts';
-import type { Position } from './position.ts';
+import { commitSegments } from './commit.ts';
+import { readSegments } from './read.ts';
+import { emptySegmentHead, type SegmentDatabase, type SegmentTables } from './tables.ts';
+import { compactSegments, trimSegments } from './upkeep.ts';
+import type { Position } from '../position.ts';
 import type {
   Commit,
   CommitResult,
@@ -20,7 +20,7 @@ import type {
   Storage,
   StorageStats,
   StoredValue,
-} from './storage.ts';
+} from '../storage.ts';
 
 export class SegmentStorage implements Storage {
   readonly #database: SegmentDatabase;

@@ -1,10 +1,10 @@
 /** A log's tables in one IndexedDB transaction. Requests are sent together where none needs another's answer. */
 import type { IDBPTransaction } from 'idb';
-import type { LogSchema, SegmentRecord } from './indexeddb-schema.ts';
-import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from './segment-tables.ts';
-import type { Segment, SegmentHeader } from './segment.ts';
-import type { Position } from './position.ts';
-import type { ProducerHead, StoredValue } from './storage.ts';
+import type { LogSchema, SegmentRecord } from './schema.ts';
+import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from '../segments/tables.ts';
+import type { Segment, SegmentHeader } from '../segments/segment.ts';
+import type { Position } from '../position.ts';
+import type { ProducerHead, StoredValue } from '../storage.ts';
 
 type Stores = ('state' | 'segments' | 'unordered' | 'subjects' | 'producers' | 'values')[];
 type Transaction<Mode extends IDBTransactionMode> = IDBPTransaction<LogSchema, Stores, Mode>;

@@ -1,10 +1,10 @@
 /** The upkeep of a log of segments: forgetting its start, and merging small segments. Neither changes what is read. */
-import { decodeLine } from '../event/wire.ts';
+import { decodeLine } from '../../event/wire.ts';
 import { wait, type Script } from './script.ts';
-import { readLines } from './segment-lines.ts';
+import { readLines } from './load-lines.ts';
 import { mergeSegments, segmentLimits, type Segment, type SegmentHeader } from './segment.ts';
-import { changeOf, type SegmentHead, type SegmentTables } from './segment-tables.ts';
-import type { Position } from './position.ts';
+import { changeOf, type SegmentHead, type SegmentTables } from './tables.ts';
+import type { Position } from '../position.ts';
 
 const SEGMENTS_A_STEP = 64;
 /** A run of small segments is merged before it is full once it is this long, so that each event is rewritten rarely. */

@@ -2,7 +2,7 @@
 import { bytesOfLines, LineReader } from './lines.ts';
 import { wait, type Script } from './script.ts';
 import type { SegmentHeader } from './segment.ts';
-import type { SegmentTables } from './segment-tables.ts';
+import type { SegmentTables } from './tables.ts';
 
 /** A reader of the lines of events `from` to, but without, `to`. */
 export function* readLines(

@@ -1,18 +1,18 @@
 /** Commits to a log of segments: looks up what the plan needs to know, and writes the plan down. */
-import type { Event } from '../event/event.ts';
-import { isUuidV7 } from '../event/ids.ts';
-import { planCommits, wantedFacts, type CommitPlan, type Facts } from './commit-plan.ts';
+import type { Event } from '../../event/event.ts';
+import { isUuidV7 } from '../../event/ids.ts';
+import { planCommits, wantedFacts, type CommitPlan, type Facts } from '../commit-plan.ts';
 import { wait, type Script } from './script.ts';
 import { packSegments } from './segment.ts';
-import { findByIds } from './segment-find.ts';
+import { findByIds } from './find.ts';
 import {
   changeOf,
   emptySegmentHead,
   type LogChange,
   type SegmentHead,
   type SegmentTables,
-} from './segment-tables.ts';
-import type { Commit } from './storage.ts';
+} from './tables.ts';
+import type { Commit } from '../storage.ts';
 
 export function* commitSegments(
   tables: SegmentTables,

@@ -1,13 +1,13 @@
 /** Finds events by id in a log of segments: ordered ids by search, the others by their entries. */
-import { isUuidV7 } from '../event/ids.ts';
+import { isUuidV7 } from '../../event/ids.ts';
 import { columnsOf, type Columns } from './columns.ts';
 import { hashText } from './hash.ts';
-import type { Position } from './position.ts';
+import type { Position } from '../position.ts';
 import { wait, type Script } from './script.ts';
-import { readLine } from './segment-lines.ts';
+import { readLine } from './load-lines.ts';
 import type { SegmentHeader } from './segment.ts';
-import type { SegmentHead, SegmentTables } from './segment-tables.ts';
-import { StoredEvent } from './stored-event.ts';
+import type { SegmentHead, SegmentTables } from './tables.ts';
+import { StoredEvent } from '../stored-event.ts';
 
 /** Those of the ids that are stored and not trimmed. */
 export function* findByIds(

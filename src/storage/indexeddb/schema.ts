@@ -1,9 +1,9 @@
 /** The layout of a log's IndexedDB database. */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
-import type { SegmentHead } from './segment-tables.ts';
-import type { Segment } from './segment.ts';
-import type { Position } from './position.ts';
-import type { ProducerHead, StoredValue } from './storage.ts';
+import type { SegmentHead } from '../segments/tables.ts';
+import type { Segment } from '../segments/segment.ts';
+import type { Position } from '../position.ts';
+import type { ProducerHead, StoredValue } from '../storage.ts';
 
 /** A term beside its segment's first position, so that one range of the index is one term's segments in order. */
 export type Posting = [term: string, first: Position];

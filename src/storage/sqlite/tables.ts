@@ -1,11 +1,11 @@
 /** The tables of one log in SQLite. A table without a rowid is one b-tree: one row written for each that is put. */
-import { MillraceError } from '../errors.ts';
-import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../event/timestamp.ts';
-import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from './segment-tables.ts';
-import type { Segment, SegmentHeader } from './segment.ts';
+import { MillraceError } from '../../errors.ts';
+import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../../event/timestamp.ts';
+import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from '../segments/tables.ts';
+import type { Segment, SegmentHeader } from '../segments/segment.ts';
 import type { SqlDatabase, SqlRow, SqlValue } from './sql-database.ts';
-import type { Position } from './position.ts';
-import type { JsonValue, ProducerHead, StoredValue } from './storage.ts';
+import type { Position } from '../position.ts';
+import type { JsonValue, ProducerHead, StoredValue } from '../storage.ts';
 
 /** The layout's version, for later upgrades. */
 const LAYOUT = 1;

@@ -1,16 +1,16 @@
 /** Reads pages from a log of segments: loads the segments that may hold what is asked for, and selects in their columns. */
-import type { BoundedQuery } from './check-input.ts';
+import type { BoundedQuery } from '../check-input.ts';
 import { wait, type Script } from './script.ts';
 import { columnsOf } from './columns.ts';
-import { readLines } from './segment-lines.ts';
+import { readLines } from './load-lines.ts';
 import type { SegmentHeader } from './segment.ts';
-import { findByIds } from './segment-find.ts';
-import { emptySegmentHead, type SegmentHead, type SegmentTables } from './segment-tables.ts';
-import { selects } from './selects.ts';
-import type { Position } from './position.ts';
-import type { Page } from './storage.ts';
-import { StoredEvent } from './stored-event.ts';
-import { termOfCorrelation, termOfSubject, termOfType, termsOfQuery } from './terms.ts';
+import { findByIds } from './find.ts';
+import { emptySegmentHead, type SegmentHead, type SegmentTables } from './tables.ts';
+import { selects } from '../selects.ts';
+import type { Position } from '../position.ts';
+import type { Page } from '../storage.ts';
+import { StoredEvent } from '../stored-event.ts';
+import { termOfCorrelation, termOfSubject, termOfType, termsOfQuery } from '../terms.ts';
 
 /** Segments loaded at first; four times as many at each further step, up to the most at a time. */
 const FIRST_STEP = 4;

@@ -1,10 +1,10 @@
 /**
  * What a database must offer, inside one transaction, for a log of segments to stand on it. Each method is one request.
  */
-import type { LogHead } from './commit-plan.ts';
+import type { LogHead } from '../commit-plan.ts';
 import type { Segment, SegmentHeader } from './segment.ts';
-import type { Position } from './position.ts';
-import type { MaybePromise, ProducerHead, StoredValue } from './storage.ts';
+import type { Position } from '../position.ts';
+import type { MaybePromise, ProducerHead, StoredValue } from '../storage.ts';
 
 export interface SegmentHead extends LogHead {
   readonly segments: number;

@@ -1,0 +1,6 @@
+// What the tests in workerd are bound to: see wrangler.toml.
+declare namespace Cloudflare {
+  interface Env {
+    readonly SHARD: DurableObjectNamespace<import('../../workers/edge/shard.ts').Shard>;
+  }
+}
