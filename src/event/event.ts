@@ -7,6 +7,7 @@
 import { MillraceError } from '../errors.ts';
 import { deepFreeze } from './freeze.ts';
 import { isPriority, type Priority } from './priority.ts';
+import { isStorableText, STORABLE_TEXT } from './text.ts';
 import { isTimestamp } from './timestamp.ts';
 
 export interface Event<Type extends string = string, Data = unknown> {
@@ -29,7 +30,7 @@ export interface Event<Type extends string = string, Data = unknown> {
   readonly subject?: string | undefined;
 }
 
-/** The longest of each field, in UTF-16 code units; `line` is the whole event in its wire form. */
+/** The bounds of an event: the longest of each field in UTF-16 code units, `line` the whole in its wire form. */
 export const eventLimits = {
   id: 128,
   type: 256,
@@ -38,10 +39,12 @@ export const eventLimits = {
   causationId: 128,
   subject: 512,
   line: 262_144,
+  /** Objects and arrays inside one another in `data`, so that nobody who walks through it runs out of stack. */
+  depth: 100,
 } as const;
 
 /**
- * Checks every field but `data`, which is checked by being encoded, and makes the immutable event.
+ * Checks every field and makes the immutable event. That `data` is JSON all through is checked when it is encoded.
  *
  * @throws MillraceError `event.invalid`, whose `path` is the field's JSON pointer in the wire form.
  */
@@ -71,7 +74,20 @@ export function makeEvent<Type extends string, Data>(
   }
   if (fields.data === undefined)
     throw invalidEvent('/data', undefined, 'must be JSON: use null where there is none');
+  if (!isWithinDepth(fields.data, eventLimits.depth)) {
+    const reason = `must be nested ${eventLimits.depth} deep at most, and hold no cycle`;
+    throw invalidEvent('/data', fields.data, reason);
+  }
   return new EncodedEvent(fields, line);
+}
+
+/**
+ * The event itself where `makeEvent` made it, else one made of its fields: who brings a plain object gets it checked.
+ *
+ * @throws MillraceError as `makeEvent` does
+ */
+export function asMadeEvent(event: Event): Event {
+  return EncodedEvent.is(event) ? event : makeEvent(event);
 }
 
 /** The wire form that the event already carries, if it does. */
@@ -84,16 +100,16 @@ export function carryLine(event: Event, line: string): void {
   EncodedEvent.carry(event, line);
 }
 
+/** `details.value` is the value where it is a simple one, else what it is: an error must cross any boundary. */
 export function invalidEvent(
   path: string,
   value: unknown,
   reason: string,
 ): MillraceError<'event.invalid'> {
-  return new MillraceError('event.invalid', `${path.slice(1)} ${reason}: got ${describe(value)}`, {
-    path,
-    value,
-    reason,
-  });
+  const shown = describe(value);
+  const simple = value === null || ['string', 'number', 'boolean', 'undefined'].includes(typeof value);
+  const details = { path, value: simple ? value : shown, reason };
+  return new MillraceError('event.invalid', `${path.slice(1)} ${reason}: got ${shown}`, details);
 }
 
 class EncodedEvent<Type extends string, Data> implements Event<Type, Data> {
@@ -123,6 +139,10 @@ class EncodedEvent<Type extends string, Data> implements Event<Type, Data> {
     deepFreeze(this);
   }
 
+  static is(event: Event): boolean {
+    return #line in event;
+  }
+
   static line(event: Event): string | undefined {
     return #line in event ? event.#line : undefined;
   }
@@ -135,9 +155,7 @@ class EncodedEvent<Type extends string, Data> implements Event<Type, Data> {
 function checkText(path: string, value: unknown, limit: number): void {
   if (typeof value !== 'string' || value.length === 0)
     throw invalidEvent(path, value, 'must be a non-empty string');
-  // Databases cut text at U+0000, and UTF-8 cannot write half a surrogate pair: both would come back as something else.
-  if (!value.isWellFormed() || value.includes('\0'))
-    throw invalidEvent(path, value, 'must be Unicode without U+0000');
+  if (!isStorableText(value)) throw invalidEvent(path, value, STORABLE_TEXT);
   if (value.length > limit) throw invalidEvent(path, value, `must be at most ${limit} characters long`);
 }
 
@@ -145,10 +163,19 @@ function checkOptionalText(path: string, value: unknown, limit: number): void {
   if (value !== undefined) checkText(path, value, limit);
 }
 
+function isWithinDepth(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === 0) return false;
+  for (const key in value) {
+    if (!isWithinDepth((value as Record<string, unknown>)[key], depth - 1)) return false;
+  }
+  return true;
+}
+
 function describe(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   if (typeof value === 'object' && value !== null)
     return Array.isArray(value) ? 'an array' : 'an object';
-  return String(value);
+  return typeof value === 'function' ? 'a function' : String(value);
 }

@@ -1,5 +1,7 @@
 /** What every driver refuses before it touches its database: bad queries, bad keys, batches past their bound. */
 import { MillraceError } from '../errors.ts';
+import { eventLimits } from '../event/event.ts';
+import { isStorableText, STORABLE_TEXT } from '../event/text.ts';
 import { storageLimits, type Commit, type Query } from './storage.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -39,9 +41,11 @@ export function checkQuery(query: Query): BoundedQuery {
 export function checkCommits(batch: readonly Commit[]): void {
   for (const commit of batch) {
     if (commit.events.length > storageLimits.commitEvents) throw tooManyEvents(commit.events.length);
-    for (const [key] of commit.put ?? []) checkKey(key);
+    for (const [key] of commit.put ?? []) checkText('/put', key, storageLimits.key);
+    for (const { subject } of commit.expect ?? []) checkText('/expect', subject, eventLimits.subject);
     const range = commit.producer;
     if (range === undefined) continue;
+    checkText('/producer/id', range.id, storageLimits.producer);
     checkWhole('/producer/epoch', range.epoch);
     checkWhole('/producer/seq', range.seq);
     if (range.count !== undefined) checkWhole('/producer/count', range.count);
@@ -61,14 +65,11 @@ export function checkTrim(until: number): void {
     throw invalidQuery('/until', until, 'must be a position');
 }
 
-function checkKey(key: string): void {
-  const text = typeof key === 'string' && key.isWellFormed() && !key.includes('\0');
-  if (text && key.length > 0 && key.length <= storageLimits.key) return;
-  throw invalidQuery(
-    '/put',
-    key,
-    `a key must be a text of 1 to ${storageLimits.key} characters, none of them U+0000`,
-  );
+function checkText(path: string, value: string, maximum: number): void {
+  if (!isStorableText(value)) throw invalidQuery(path, value, STORABLE_TEXT);
+  if (value.length === 0 || value.length > maximum) {
+    throw invalidQuery(path, value, `must be a text of 1 to ${maximum} characters`);
+  }
 }
 
 function checkPosition(path: string, value: number | undefined): void {

@@ -3,7 +3,7 @@
  * facts up in its own way, asks here, and writes the plan down in the same transaction.
  */
 import { MillraceError } from '../errors.ts';
-import type { Event } from '../event/event.ts';
+import { asMadeEvent, type Event } from '../event/event.ts';
 import { isUuidV7 } from '../event/ids.ts';
 import { encodeLine } from '../event/wire.ts';
 import { sameContent } from './same-content.ts';
@@ -111,7 +111,8 @@ class Planner {
     };
   }
 
-  apply(commit: Commit): CommitResult {
+  apply(given: Commit): CommitResult {
+    const commit = { ...given, events: given.events.map(asMadeEvent) };
     // Encoded before anything is decided: an event that does not encode fails the call with nothing changed.
     for (const event of commit.events) encodeLine(event);
     const sequence = this.#sequence(commit);

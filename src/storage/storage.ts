@@ -164,5 +164,7 @@ export const storageLimits = {
   commitEvents: 10_000,
   /** The longest key of a value, in UTF-16 code units. */
   key: 512,
+  /** The longest id of a producer. */
+  producer: 256,
   pageEvents: 10_000,
 } as const;

@@ -27,7 +27,8 @@ class Model {
 
   /** An id greater than every UUIDv7 of the log was never in it. */
   mayBeTrimmed = (id: string): boolean =>
-    this.trimmed > 0 && !(isUuidV7(id) && this.events.every((event) => !isUuidV7(event.id) || event.id < id));
+    this.trimmed > 0 &&
+    !(isUuidV7(id) && this.events.every((event) => !isUuidV7(event.id) || event.id < id));
 
   commit({ events, producer, expect = [], put = [] }: Commit): string {
     const known = (id: string) => this.events.find((event, i) => event.id === id && i >= this.trimmed);

@@ -104,6 +104,20 @@ describe('an event', () => {
     });
   });
 
+  test('is refused where its data is no JSON, cyclic or too deep, by an error that can cross any boundary', () => {
+    const cycle: Record<string, unknown> = {};
+    cycle['self'] = cycle;
+    let deep: unknown = 1;
+    for (let i = 0; i < 101; i++) deep = [deep];
+    for (const data of [cycle, deep, 1n, { n: 1n }, () => 1, Symbol('s'), undefined]) {
+      const refused = refusal(() => encodeLine(make('stock.counted', data)));
+      expect(structuredClone(refused)).toMatchObject({
+        code: 'event.invalid',
+        details: { path: '/data' },
+      });
+    }
+  });
+
   test('takes null in an optional field for its absence', () => {
     const wire = { ...toWire(make('page.viewed', { path: '/' })), correlation_id: null, priority: null };
     expect(fromWire(wire)).toMatchObject({ correlationId: undefined, priority: 2 });

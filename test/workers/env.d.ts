@@ -1,6 +1,10 @@
 // What the tests in workerd are bound to: see wrangler.toml.
-declare namespace Cloudflare {
-  interface Env {
-    readonly SHARD: DurableObjectNamespace<import('../../workers/edge/shard.ts').Shard>;
+import type { Shard } from '../../workers/edge/shard.ts';
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      readonly SHARD: DurableObjectNamespace<Shard>;
+    }
   }
 }

@@ -203,9 +203,14 @@ export const commitLaws: readonly StorageLaw[] = [
       cycle['self'] = cycle;
       const bad = [
         [{ events: [sample.event({ data: 1n })] }, 'event.invalid'],
-        [{ events: [sample.event({ data: cycle })] }, 'event.invalid'],
+        [{ events: [{ ...sample.event(), data: cycle }] }, 'event.invalid'],
         [{ events: [sample.event({ data: 'x'.repeat(300_000) })] }, 'limit.exceeded'],
+        [{ events: [{ ...sample.event(), source: '' }] }, 'event.invalid'],
+        [{ events: [{ ...sample.event(), subject: 'half \ud800' }] }, 'event.invalid'],
         [{ events: [], put: [['', 1]] }, 'query.invalid'],
+        [{ events: [], put: [['a\0b', 1]] }, 'query.invalid'],
+        [{ events: [], expect: [{ subject: '\udc00', version: 1 }] }, 'query.invalid'],
+        [{ events: [], producer: { id: '', epoch: 1, seq: 1, count: 1 } }, 'query.invalid'],
         [{ events: [], put: [['k'.repeat(600), 1]] }, 'query.invalid'],
         [{ events: [], producer: { id: 'p', epoch: 0, seq: 1, count: 1 } }, 'query.invalid'],
         [{ events: [], producer: { id: 'p', epoch: 1, seq: 1 } }, 'query.invalid'],

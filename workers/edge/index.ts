@@ -1,0 +1,9 @@
+/** The edge's Worker entry: the routes, and the Durable Object that keeps a shard. */
+import { app } from './app.ts';
+import type { Env } from './environment.ts';
+
+export { Shard } from './shard.ts';
+
+export default {
+  fetch: (request, env, context) => app.fetch(request, env, context),
+} satisfies ExportedHandler<Env>;
