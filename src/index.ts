@@ -1,6 +1,6 @@
 /** Millrace: an event kernel for the browser and the edge. The only barrel. */
 export * from './errors.ts';
-export { hostPorts, type Ports, type Undo } from './ports.ts';
+export { hostFetch, hostPorts, type Fetch, type Ports, type Undo } from './ports.ts';
 export type { Event } from './event/event.ts';
 export { eventLimits, makeEvent } from './event/event.ts';
 export { isPriority, Priority } from './event/priority.ts';

@@ -84,4 +84,8 @@ declare var crypto: {
   getRandomValues<T extends Uint8Array>(array: T): T;
   randomUUID(): string;
 };
+declare function fetch(
+  url: string,
+  init: { method: string; headers: Record<string, string>; body?: string; signal: AbortSignal; cache: 'no-store' },
+): Promise<{ readonly status: number; readonly headers: { get(name: string): string | null }; text(): Promise<string> }>;
 declare var performance: { now(): number };

@@ -17,6 +17,22 @@ export interface Ports {
   fillRandom(bytes: Uint8Array<ArrayBuffer>): void;
 }
 
+/** The part of the platform's `fetch` that is needed. */
+export type Fetch = (
+  url: string,
+  init: {
+    readonly method: 'GET' | 'POST';
+    readonly headers: Record<string, string>;
+    readonly body?: string;
+    readonly signal: AbortSignal;
+    readonly cache: 'no-store';
+  },
+) => Promise<{
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  text(): Promise<string>;
+}>;
+
 /** The host's own clock, timers and randomness. */
 export const hostPorts: Ports = {
   now: () => Date.now(),
@@ -27,3 +43,6 @@ export const hostPorts: Ports = {
   random: () => Math.random(),
   fillRandom: (bytes) => void crypto.getRandomValues(bytes),
 };
+
+/** The host's own network. */
+export const hostFetch: Fetch = (url, init) => fetch(url, init);

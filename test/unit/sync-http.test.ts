@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { httpTransport, type Fetch } from '../../src/sync/http-transport.ts';
+import type { Fetch } from '../../src/ports.ts';
+import { httpTransport } from '../../src/sync/http-transport.ts';
 import { parseRetryAfter } from '../../src/sync/retry-after.ts';
 import { Backoff } from '../../src/sync/backoff.ts';
 import { decodePush, type Push } from '../../src/sync/protocol.ts';

@@ -5,7 +5,7 @@
 import { MillraceError, type WireError } from '../../src/errors.ts';
 import type { Event } from '../../src/event/event.ts';
 import { decodeLine } from '../../src/event/wire.ts';
-import { hostPorts, type Undo } from '../../src/ports.ts';
+import { hostFetch, hostPorts, type Undo } from '../../src/ports.ts';
 import type { CommitResult, Position, Query, Storage } from '../../src/storage/storage.ts';
 import { httpTransport } from '../../src/sync/http-transport.ts';
 import { readProgress } from '../../src/sync/progress.ts';
@@ -132,7 +132,7 @@ export class DeviceLog {
     return new Leader({
       log,
       storage: this.#storage,
-      transport: httpTransport({ endpoint, fetch: (url, init) => fetch(url, init), ports: hostPorts }),
+      transport: httpTransport({ endpoint, fetch: hostFetch, ports: hostPorts }),
       offline: () => this.#isOffline(),
       onLead: (leading) => {
         this.#leading = leading;

@@ -1,0 +1,158 @@
+/**
+ * Asks an edge over HTTP: an answer's text, or the error that its status and problem details (RFC 9457) stand for. What
+ * cannot be understood is an edge that is out of reach, never a success.
+ */
+import { MillraceError, type ErrorDetails } from '../errors.ts';
+import type { Fetch, Ports } from '../ports.ts';
+import { parseRetryAfter } from './retry-after.ts';
+
+export interface HttpOptions {
+  /** Where the edge is, as in `https://events.example.com`. A path is kept, and the routes stand below it. */
+  readonly endpoint: string;
+  readonly fetch: Fetch;
+  readonly ports: Pick<Ports, 'now' | 'after'>;
+  /** For the whole answer. Default: 15,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface HttpRequest {
+  /** The route, with its query. */
+  readonly path: string;
+  /** Posted where there is one. */
+  readonly body?: string | undefined;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfterMs: number | undefined;
+}
+
+/**
+ * Resolves to the body of a success.
+ *
+ * @throws MillraceError `sync.unreachable` for what may be tried again, `sync.refused` for what may not, and
+ *   `producer.gap`, `producer.fenced`, `producer.diverged` where the edge says so.
+ */
+export type Ask = (request: HttpRequest) => Promise<string>;
+
+export function createAsk(options: HttpOptions): Ask {
+  const endpoint = options.endpoint.replace(/\/+$/, '');
+  const { fetch, ports, timeoutMs = 15_000 } = options;
+  return async ({ path, body, contentType = 'application/json', signal }) => {
+    const timeout = new AbortController();
+    const undo = ports.after(timeoutMs, () => timeout.abort());
+    try {
+      const response = await fetch(endpoint + path, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: body === undefined ? {} : { 'content-type': contentType },
+        ...(body !== undefined && { body }),
+        signal: signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]),
+        cache: 'no-store',
+      });
+      const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), ports.now());
+      const answer = { status: response.status, body: await response.text(), retryAfterMs };
+      if (answer.status >= 200 && answer.status < 300) return answer.body;
+      throw errorOf(answer, endpoint);
+    } catch (cause) {
+      if (cause instanceof MillraceError) throw cause;
+      const why = timeout.signal.aborted
+        ? `no answer within ${timeoutMs} ms`
+        : String((cause as Error)?.message ?? cause);
+      throw unreachable(endpoint, why, {}, cause);
+    } finally {
+      undo();
+    }
+  };
+}
+
+/** The answer as `read` understands it. @throws MillraceError `sync.unreachable` where it does not: no edge says that. */
+export async function understood<T>(
+  asked: Promise<string>,
+  read: (body: string) => T | undefined,
+  endpoint: string,
+): Promise<T> {
+  const answer = read(await asked);
+  if (answer !== undefined) return answer;
+  throw unreachable(endpoint, 'its answer is none that an edge gives; is this its address?');
+}
+
+/** Statuses that say "not now": to be tried again, like any 5xx. */
+const LATER = new Set([408, 425, 429]);
+
+function errorOf({ status, body, retryAfterMs }: Answer, endpoint: string): MillraceError {
+  if (status < 400 || status >= 500 || LATER.has(status)) {
+    return unreachable(endpoint, `it answered ${status}`, {
+      status,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
+  }
+  const problem = readProblem(body);
+  const reason = String(problem['detail'] ?? problem['title'] ?? `status ${status}`).slice(0, 500);
+  const producerError = producerErrorOf(problem, reason);
+  if (producerError !== undefined) return producerError;
+  const rejected = readRejected(problem['rejected']);
+  return new MillraceError('sync.refused', `${endpoint} refused with ${status}: ${reason}`, {
+    endpoint,
+    status,
+    reason,
+    ...(rejected.length > 0 && { rejected }),
+  });
+}
+
+/** Problem details (RFC 9457): the error's details are extension members, at the top or under `details`. */
+function readProblem(body: string): Record<string, unknown> {
+  try {
+    const problem: unknown = JSON.parse(body);
+    if (typeof problem !== 'object' || problem === null) return {};
+    return {
+      ...problem,
+      ...('details' in problem && typeof problem.details === 'object' && problem.details),
+    };
+  } catch {
+    return {};
+  }
+}
+
+function producerErrorOf(problem: Record<string, unknown>, reason: string): MillraceError | undefined {
+  const producer = String(problem['producer']);
+  const numbers = (...names: string[]): boolean =>
+    names.every((name) => Number.isSafeInteger(problem[name]));
+  const details = { ...problem, producer } as unknown;
+  switch (problem['code']) {
+    case 'producer.gap':
+      if (!numbers('expected', 'received')) return undefined;
+      return new MillraceError('producer.gap', reason, details as ErrorDetails['producer.gap']);
+    case 'producer.fenced':
+      if (!numbers('epoch', 'current')) return undefined;
+      return new MillraceError('producer.fenced', reason, details as ErrorDetails['producer.fenced']);
+    case 'producer.diverged':
+      if (!numbers('seq')) return undefined;
+      return new MillraceError(
+        'producer.diverged',
+        reason,
+        details as ErrorDetails['producer.diverged'],
+      );
+    default:
+      return undefined;
+  }
+}
+
+function readRejected(value: unknown): { index: number; reason: string }[] {
+  if (!Array.isArray(value)) return [];
+  return value
+    .filter((entry) => Number.isSafeInteger(entry?.index) && entry.index >= 0)
+    .map((entry) => ({ index: entry.index as number, reason: String(entry.reason).slice(0, 500) }));
+}
+
+function unreachable(
+  endpoint: string,
+  why: string,
+  details: { status?: number; retryAfterMs?: number } = {},
+  cause?: unknown,
+): MillraceError<'sync.unreachable'> {
+  const text = `${endpoint} cannot be reached: ${why}; try again later`;
+  return new MillraceError('sync.unreachable', text, { endpoint, ...details }, { cause });
+}

@@ -1,0 +1,103 @@
+import { reset } from 'cloudflare:test';
+import { afterEach, describe, expect, expectTypeOf, test } from 'vitest';
+import { defineEvents, hasCode, hostPorts, type Fetch, type MillraceError } from 'millrace';
+import { EventClient } from 'millrace/client';
+import { z } from 'zod/mini';
+import { ask } from './edge-client.ts';
+
+const shop = defineEvents({ 'order.placed': z.object({ orderId: z.string(), total: z.number() }) });
+
+/** To the real edge, in this process. */
+const fetch: Fetch = (url, init) =>
+  ask(new URL(url).pathname + new URL(url).search, init as RequestInit);
+/** Waits take no time here. */
+const ports = { ...hostPorts, after: (_: number, callback: () => void) => hostPorts.after(0, callback) };
+const options = { endpoint: 'https://edge.test/', source: 'till', catalogue: shop, ports } as const;
+const client = new EventClient({ ...options, fetch });
+
+afterEach(reset);
+
+describe('the event client', () => {
+  test('publishes, and finds what it published by id, type, correlation and cursor', async () => {
+    const published = await client.publishEvent(
+      'order.placed',
+      { orderId: 'o-1', total: 30 },
+      { correlationId: 'v/1' },
+    );
+    expect(published).toMatchObject({ status: 'published' });
+    const event = await client.getEvent(published.id);
+    expect(event).toMatchObject({
+      id: published.id,
+      type: 'order.placed',
+      source: 'till',
+      data: { total: 30 },
+    });
+    for (const page of [
+      await client.getEventsByType('order.placed'),
+      await client.getEventsByCorrelationId('v/1'),
+      await client.read(),
+    ]) {
+      expect(page).toMatchObject({ events: [{ id: published.id }], more: false });
+    }
+    expect(await client.getEvent('unknown')).toBeUndefined();
+  });
+
+  test('goes on from a page’s cursor, and sees each event once', async () => {
+    for (let i = 0; i < 5; i++) await client.publishEvent('order.placed', { orderId: `${i}`, total: i });
+    const seen: unknown[] = [];
+    let after: string | undefined;
+    for (let more = true; more;) {
+      const page = await client.read({ limit: 2, ...(after !== undefined && { after }) });
+      seen.push(...page.events.map(({ data }) => (data as { orderId: string }).orderId));
+      after = page.next;
+      ({ more } = page);
+    }
+    expect(seen).toEqual(['0', '1', '2', '3', '4']);
+  });
+
+  test('repeats a request whose answer was lost, and stores nothing twice', async () => {
+    let calls = 0;
+    const losing: Fetch = async (url, init) => {
+      const response = await fetch(url, init);
+      if (++calls < 3) throw new TypeError('connection lost');
+      return response;
+    };
+    const published = await new EventClient({ ...options, fetch: losing }).publishEvent('order.placed', {
+      orderId: 'o',
+      total: 1,
+    });
+    expect([calls, published.status]).toEqual([3, 'duplicate']);
+    expect((await client.read()).events).toHaveLength(1);
+  });
+
+  test('gives up after its attempts, with an error that says so; a refusal is not repeated', async () => {
+    let calls = 0;
+    const down: Fetch = () => Promise.reject(new TypeError(`down ${++calls}`));
+    const unreachable = await failure(new EventClient({ ...options, fetch: down, attempts: 3 }).read());
+    expect([calls, hasCode(unreachable, 'sync.unreachable')]).toEqual([3, true]);
+    const refused = await failure(client.read({ limit: 0 }));
+    expect(refused).toMatchObject({ code: 'sync.refused', details: { status: 400 } });
+    const nonsense: Fetch = async () => new Response('<html>');
+    expect(await failure(new EventClient({ ...options, fetch: nonsense }).read())).toMatchObject({
+      code: 'sync.unreachable',
+    });
+  });
+
+  test('is typed by the catalogue, and refuses what its schema refuses', async () => {
+    expectTypeOf(client.publishEvent<'order.placed'>)
+      .parameter(1)
+      .toEqualTypeOf<{ orderId: string; total: number }>();
+    const wrong = client.publishEvent('order.placed', { orderId: 'o', total: 'x' as never });
+    expect(await failure(wrong)).toMatchObject({
+      code: 'event.invalid',
+      details: { path: '/data/total' },
+    });
+  });
+});
+
+async function failure(asked: Promise<unknown>): Promise<MillraceError> {
+  return asked.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error: MillraceError) => error,
+  );
+}
