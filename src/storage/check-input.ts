@@ -2,7 +2,7 @@
 import { MillraceError } from '../errors.ts';
 import { eventLimits } from '../event/event.ts';
 import { isStorableText, STORABLE_TEXT } from '../event/text.ts';
-import { storageLimits, type Commit, type Query } from './storage.ts';
+import { storageLimits, type Commit, type ProducerRange, type Query } from './storage.ts';
 
 const DEFAULT_LIMIT = 100;
 
@@ -43,20 +43,22 @@ export function checkCommits(batch: readonly Commit[]): void {
     if (commit.events.length > storageLimits.commitEvents) throw tooManyEvents(commit.events.length);
     for (const [key] of commit.put ?? []) checkText('/put', key, storageLimits.key);
     for (const { subject } of commit.expect ?? []) checkText('/expect', subject, eventLimits.subject);
+    for (const range of commit.advance ?? []) checkRange('/advance', range, range.count ?? 1, 1);
     const range = commit.producer;
     if (range === undefined) continue;
-    checkText('/producer/id', range.id, storageLimits.producer);
-    checkWhole('/producer/epoch', range.epoch);
-    checkWhole('/producer/seq', range.seq);
-    if (range.count !== undefined) checkWhole('/producer/count', range.count);
-    if ((range.count ?? commit.events.length) < Math.max(1, commit.events.length)) {
-      throw invalidQuery(
-        '/producer/count',
-        range.count,
-        'must be at least 1, and at least the number of events',
-      );
-    }
+    const { length } = commit.events;
+    checkRange('/producer', range, range.count ?? length, Math.max(1, length));
   }
+}
+
+function checkRange(path: string, range: ProducerRange, count: number, least: number): void {
+  checkText(`${path}/id`, range.id, storageLimits.producer);
+  checkWhole(`${path}/epoch`, range.epoch);
+  checkWhole(`${path}/seq`, range.seq);
+  if (range.count !== undefined) checkWhole(`${path}/count`, range.count);
+  if (count >= least) return;
+  const reason = 'must be at least 1, and at least the number of events';
+  throw invalidQuery(`${path}/count`, range.count, reason);
 }
 
 /** @throws MillraceError `query.invalid` */

@@ -63,6 +63,7 @@ export function wantedFacts(batch: readonly Commit[], head: LogHead): WantedFact
     }
     for (const { subject } of commit.expect ?? []) subjects.add(subject);
     if (commit.producer !== undefined) producers.add(commit.producer.id);
+    for (const { id } of commit.advance ?? []) producers.add(id);
   }
   return { ids: [...ids], subjects: [...subjects], producers: [...producers] };
 }
@@ -119,7 +120,7 @@ class Planner {
     if (sequence !== 'next') return sequence;
     const placed = this.#place(commit.events);
     if (placed instanceof MillraceError) return { ok: false, error: placed };
-    const conflict = this.#conflict(commit);
+    const conflict = this.#conflict(commit) ?? this.#blocked(commit);
     if (conflict !== undefined) {
       // A retry of a commit whose answer was lost: its own events are why the versions have moved on.
       const all = commit.events.length > 0 && placed.fresh.length === 0;
@@ -138,12 +139,26 @@ class Planner {
   #sequence(commit: Commit): 'next' | CommitResult {
     const range = commit.producer;
     if (range === undefined) return 'next';
-    const head = this.#producers.get(range.id) ?? this.#facts.producer(range.id) ?? { epoch: 0, seq: 0 };
+    const head = this.#head(range.id);
     if (range.epoch < head.epoch) return { ok: false, error: fenced(range, head) };
     if (range.seq === head.seq + 1) return 'next';
     const last = range.seq + (range.count ?? commit.events.length) - 1;
     if (last > head.seq) return { ok: false, error: gap(range, head) };
     return this.#repeat(commit, range);
+  }
+
+  #head(producer: string): ProducerHead {
+    return this.#producers.get(producer) ?? this.#facts.producer(producer) ?? { epoch: 0, seq: 0 };
+  }
+
+  /** The first of the sequences to advance that does not stand where it should. */
+  #blocked(commit: Commit): MillraceError<'producer.gap' | 'producer.fenced'> | undefined {
+    for (const range of commit.advance ?? []) {
+      const head = this.#head(range.id);
+      if (range.epoch < head.epoch) return fenced(range, head);
+      if (range.seq !== head.seq + 1) return gap(range, head);
+    }
+    return undefined;
   }
 
   #repeat(commit: Commit, range: ProducerRange): CommitResult {
@@ -221,6 +236,8 @@ class Planner {
       const seq = range.seq + (range.count ?? commit.events.length) - 1;
       this.#producers.set(range.id, { epoch: range.epoch, seq });
     }
+    for (const { id, epoch, seq, count = 1 } of commit.advance ?? [])
+      this.#producers.set(id, { epoch, seq: seq + count - 1 });
     for (const [key, value] of commit.put ?? []) this.#values.set(key, value);
   }
 }

@@ -18,6 +18,11 @@ export function sameContent(a: Event, b: Event): boolean {
   );
 }
 
+/** Whether two data say the same as they are, whatever the order of their keys. */
+export function sameData(a: unknown, b: unknown): boolean {
+  return sameJson(a, b);
+}
+
 function throughJson(data: unknown): unknown {
   return JSON.parse(JSON.stringify(data));
 }

@@ -50,6 +50,13 @@ export interface ProducerHead {
 export interface Commit {
   readonly events: readonly Event[];
   readonly producer?: ProducerRange | undefined;
+  /**
+   * Sequences that this commit takes exactly one step further: each must stand right before its range, else the commit
+   * is refused with `producer.gap`. It is how state that was folded from what was read is put back: of two that read
+   * the same, one is told to read again. Unlike `producer`, it knows no
+   * repeat, and where `count` is left out it is 1.
+   */
+  readonly advance?: readonly ProducerRange[] | undefined;
   /** Versions that must hold before this commit. */
   readonly expect?:
     | readonly { readonly subject: string; readonly version: ExpectedVersion }[]

@@ -181,6 +181,9 @@ export const broken: Readonly<Record<string, Break>> = {
         return result;
       }),
   }),
+  'a sequence to advance stands right before its range, or the commit is refused': (sound) => ({
+    commit: (batch) => sound.commit(without(batch, 'advance')),
+  }),
   'an older epoch is fenced, and the newer one goes on in the same sequence': (sound) => ({
     commit: (batch) =>
       sound.commit(
@@ -198,6 +201,9 @@ export const broken: Readonly<Record<string, Break>> = {
           : result,
       ),
   }),
+  'a sequence that a commit advances stands right before its range, or nothing of the commit happens': (
+    sound,
+  ) => ({ commit: (batch) => sound.commit(without(batch, 'advance')) }),
   'a query selects what a plain filter selects, in both directions': (sound) => ({
     read: (query) => sound.read({ ...query, to: undefined }),
   }),

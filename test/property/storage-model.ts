@@ -25,12 +25,21 @@ class Model {
 
   version = (subject: string): number => this.events.filter((event) => event.subject === subject).length;
 
+  blocked(advance: NonNullable<Commit['advance']>): string | undefined {
+    for (const { id, epoch, seq } of advance) {
+      const head = this.heads.get(id) ?? { epoch: 0, seq: 0 };
+      if (epoch < head.epoch) return 'producer.fenced';
+      if (seq !== head.seq + 1) return 'producer.gap';
+    }
+    return undefined;
+  }
+
   /** An id greater than every UUIDv7 of the log was never in it. */
   mayBeTrimmed = (id: string): boolean =>
     this.trimmed > 0 &&
     !(isUuidV7(id) && this.events.every((event) => !isUuidV7(event.id) || event.id < id));
 
-  commit({ events, producer, expect = [], put = [] }: Commit): string {
+  commit({ events, producer, advance = [], expect = [], put = [] }: Commit): string {
     const known = (id: string) => this.events.find((event, i) => event.id === id && i >= this.trimmed);
     if (producer !== undefined) {
       const head = this.heads.get(producer.id) ?? { epoch: 0, seq: 0 };
@@ -48,12 +57,15 @@ class Model {
       else if (JSON.stringify(other) !== JSON.stringify(event)) return 'event.conflict';
     }
     const holds = expect.every(({ subject, version }) => this.version(subject) === version);
-    if (!holds) return events.length > 0 && fresh.length === 0 ? 'ok' : 'version.conflict';
+    const refusal = holds ? this.blocked(advance) : 'version.conflict';
+    if (refusal !== undefined) return events.length > 0 && fresh.length === 0 ? 'ok' : refusal;
     this.events.push(...fresh);
     if (producer !== undefined) {
       const seq = producer.seq + (producer.count ?? events.length) - 1;
       this.heads.set(producer.id, { epoch: producer.epoch, seq });
     }
+    for (const { id, epoch, seq, count = 1 } of advance)
+      this.heads.set(id, { epoch, seq: seq + count - 1 });
     for (const [key, value] of put)
       if (value === undefined) this.values.delete(key);
       else this.values.set(key, value);
@@ -96,6 +108,15 @@ const commits = fc.record(
       fc.record({
         subject: fc.constantFrom('cart-1', 'cart-2'),
         version: fc.integer({ min: 0, max: 3 }),
+      }),
+      { maxLength: 2 },
+    ),
+    advance: fc.array(
+      fc.record({
+        id: fc.constantFrom('p', 'r'),
+        epoch: fc.integer({ min: 1, max: 2 }),
+        seq: fc.integer({ min: 1, max: 4 }),
+        count: fc.integer({ min: 1, max: 2 }),
       }),
       { maxLength: 2 },
     ),
@@ -177,7 +198,7 @@ async function compare(storage: Storage, model: Model): Promise<void> {
   for (const subject of ['cart-1', 'cart-2']) {
     assertEqual(await storage.version(subject), model.version(subject), `the version of ${subject}`);
   }
-  for (const producer of ['p', 'q']) {
+  for (const producer of ['p', 'q', 'r']) {
     assertEqual(await storage.producer(producer), model.heads.get(producer), `the head of ${producer}`);
   }
   const values = [...model.values].toSorted(([a], [b]) => (a < b ? -1 : 1));

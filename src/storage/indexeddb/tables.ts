@@ -22,7 +22,7 @@ export class IndexedDbTables implements SegmentTables {
   }
 
   head(): Promise<SegmentHead | undefined> {
-    return this.#transaction.objectStore('state').get(HEAD);
+    return this.#store('state').get(HEAD);
   }
 
   async startOf(position: Position): Promise<Position> {
@@ -57,19 +57,19 @@ export class IndexedDbTables implements SegmentTables {
   }
 
   async unordered(ids: readonly string[]): Promise<ReadonlyMap<string, Position>> {
-    return getAll(this.#transaction.objectStore('unordered'), ids);
+    return getAll(this.#store('unordered'), ids);
   }
 
   async versions(subjects: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    return getAll(this.#transaction.objectStore('subjects'), subjects);
+    return getAll(this.#store('subjects'), subjects);
   }
 
   async producers(ids: readonly string[]): Promise<ReadonlyMap<string, ProducerHead>> {
-    return getAll(this.#transaction.objectStore('producers'), ids);
+    return getAll(this.#store('producers'), ids);
   }
 
   value(key: string): Promise<StoredValue | undefined> {
-    return this.#transaction.objectStore('values').get(key);
+    return this.#store('values').get(key);
   }
 
   async values(
@@ -79,7 +79,7 @@ export class IndexedDbTables implements SegmentTables {
   ): Promise<readonly (readonly [string, StoredValue])[]> {
     const open = after >= prefix;
     const range = IDBKeyRange.bound(open ? after : prefix, `${prefix}\uffff`, open);
-    const store = this.#transaction.objectStore('values');
+    const store = this.#store('values');
     const [keys, values] = await Promise.all([
       store.getAllKeys(range, limit),
       store.getAll(range, limit),
@@ -91,23 +91,26 @@ export class IndexedDbTables implements SegmentTables {
   write(change: LogChange): void {
     for (const { first } of change.removed) send(this.#segments.delete(first));
     for (const segment of change.added) send(this.#segments.put(toRecord(segment)));
-    const unordered = this.#transaction.objectStore('unordered');
-    for (const [id, position] of change.unordered) send(unordered.put(position, id));
-    for (const id of change.forgotten) send(unordered.delete(id));
-    const subjects = this.#transaction.objectStore('subjects');
-    for (const [subject, version] of change.versions) send(subjects.put(version, subject));
-    const producers = this.#transaction.objectStore('producers');
-    for (const [id, head] of change.producers) send(producers.put(head, id));
-    const values = this.#transaction.objectStore('values');
+    // A store is only asked for where there is something for it: that alone costs as much as a small request.
+    for (const [id, position] of change.unordered) send(this.#store('unordered').put(position, id));
+    for (const id of change.forgotten) send(this.#store('unordered').delete(id));
+    for (const [subject, version] of change.versions)
+      send(this.#store('subjects').put(version, subject));
+    for (const [id, head] of change.producers) send(this.#store('producers').put(head, id));
     for (const [key, value] of change.values) {
+      const values = this.#store('values');
       send(value === undefined ? values.delete(key) : values.put(value, key));
     }
-    send(this.#transaction.objectStore('state').put(change.head, HEAD));
+    send(this.#store('state').put(change.head, HEAD));
     if (change.added.length > 0 && change.removed.length === 0) this.written = change.head.position;
   }
 
   get #segments() {
-    return this.#transaction.objectStore('segments');
+    return this.#store('segments');
+  }
+
+  #store<Name extends Stores[number]>(name: Name) {
+    return this.#transaction.objectStore(name);
   }
 
   async #inOrder(scan: SegmentScan): Promise<SegmentRecord[]> {

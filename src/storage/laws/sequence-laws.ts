@@ -141,6 +141,53 @@ export const sequenceLaws: readonly StorageLaw[] = [
     },
   },
   {
+    name: 'a sequence to advance stands right before its range, or the commit is refused',
+    async run({ open }) {
+      const storage = await open('advance');
+      const sample = new Sample(27);
+      const first = sample.events(1);
+      const add = async (
+        ranges: readonly (readonly [id: string, seq: number])[],
+        n: number,
+        events = first,
+      ) =>
+        code(
+          await commitAny(storage, {
+            events,
+            advance: ranges.map(([id, seq]) => ({ id, epoch: 1, seq, count: 5 })),
+            put: [['n', n]],
+          }),
+        );
+      assertEqual(await add([['p', 1]], 1), 'ok', 'the next');
+      assertEqual(
+        await add([['p', 1]], 2, sample.events(1)),
+        ['producer.gap', 6],
+        'a range that was taken',
+      );
+      assertEqual(await add([['p', 7]], 3, sample.events(1)), ['producer.gap', 6], 'a gap');
+      const both = [
+        ['q', 1],
+        ['p', 2],
+      ] as const;
+      assertEqual(await add(both, 4, sample.events(1)), ['producer.gap', 6], 'one of two');
+      assertEqual(await storage.producer('q'), undefined, 'none of them moves then');
+      assertEqual(
+        [await storage.get('n'), (await readAll(storage)).length],
+        [1, 1],
+        'nor anything else',
+      );
+      assertEqual(await add([['p', 1]], 5), 'ok', 'the same events again are acknowledged');
+      assertEqual(await storage.get('n'), 1, 'and change nothing');
+      assertEqual(await add([], 6, []), 'ok', 'nothing to advance holds always');
+      const moved = [
+        ['q', 1],
+        ['p', 6],
+      ] as const;
+      assertEqual(await add(moved, 7, []), 'ok', 'both right');
+      assertEqual(await storage.producer('p'), { epoch: 1, seq: 10 }, 'each stands at its end');
+    },
+  },
+  {
     name: 'an older epoch is fenced, and the newer one goes on in the same sequence',
     async run({ open }) {
       const storage = await open('fence');
@@ -168,6 +215,37 @@ export const sequenceLaws: readonly StorageLaw[] = [
       assertEqual(result.ok ? 'ok' : result.error.code, 'producer.diverged', 'it is not acknowledged');
       const fresh = await commitAny(storage, { events: other, producer: { id: 'q', epoch: 1, seq: 1 } });
       assertEqual(fresh.ok, true, 'as a new producer it loses nothing');
+    },
+  },
+  {
+    name: 'a sequence that a commit advances stands right before its range, or nothing of the commit happens',
+    async run({ open }) {
+      const storage = await open('advance');
+      const sample = new Sample(27);
+      const step = async (seqs: Readonly<Record<string, number>>, count = 1, epoch = 1) => {
+        const advance = Object.entries(seqs).map(([id, seq]) => ({ id, epoch, seq, count }));
+        return code(await commitAny(storage, { events: sample.events(1), advance, put: [['n', seqs]] }));
+      };
+      assertEqual(await step({ left: 1, right: 1 }, 3), 'ok', 'both start at 1');
+      assertEqual(await step({ left: 4, right: 5 }), ['producer.gap', 4], 'one is ahead');
+      assertEqual(
+        await step({ left: 1, right: 1 }, 3),
+        ['producer.gap', 4],
+        'a range that was covered is no repeat',
+      );
+      assertEqual(await step({ left: 4 }, 1, 2), 'ok', 'a newer epoch goes on');
+      assertEqual(await step({ left: 5 }), ['producer.fenced', 2], 'an older one is fenced');
+      assertEqual((await readAll(storage)).length, 2, 'what was refused is not stored');
+      assertEqual(await storage.get('n'), { left: 4 }, 'nor its values');
+      const heads = [await storage.producer('left'), await storage.producer('right')];
+      assertEqual(
+        heads,
+        [
+          { epoch: 2, seq: 4 },
+          { epoch: 1, seq: 3 },
+        ],
+        'the heads are where the accepted ones left them',
+      );
     },
   },
 ];
