@@ -2,9 +2,18 @@
 import { MillraceError } from '../errors.ts';
 import { eventLimits } from '../event/event.ts';
 import { isStorableText, STORABLE_TEXT } from '../event/text.ts';
-import { storageLimits, type Commit, type ProducerRange, type Query } from './storage.ts';
+import {
+  storageLimits,
+  type Commit,
+  type ListOptions,
+  type ProducerRange,
+  type Query,
+} from './storage.ts';
 
 const DEFAULT_LIMIT = 100;
+const DEFAULT_LIST_LIMIT = 1000;
+/** Objects and arrays inside one another in a value. */
+const MOST_DEPTH = 100;
 
 /** A query with its bounds filled in. */
 export interface BoundedQuery extends Query {
@@ -41,7 +50,12 @@ export function checkQuery(query: Query): BoundedQuery {
 export function checkCommits(batch: readonly Commit[]): void {
   for (const commit of batch) {
     if (commit.events.length > storageLimits.commitEvents) throw tooManyEvents(commit.events.length);
-    for (const [key] of commit.put ?? []) checkText('/put', key, storageLimits.key);
+    for (const [key, value] of commit.put ?? []) {
+      checkText('/put', key, storageLimits.key);
+      if (value !== undefined && !isStorable(value, MOST_DEPTH)) {
+        throw invalidQuery('/put', key, 'must be put with JSON or with bytes, and nothing else in it');
+      }
+    }
     for (const { subject } of commit.expect ?? []) checkText('/expect', subject, eventLimits.subject);
     for (const range of commit.advance ?? []) checkRange('/advance', range, range.count ?? 1, 1);
     const range = commit.producer;
@@ -61,10 +75,32 @@ function checkRange(path: string, range: ProducerRange, count: number, least: nu
   throw invalidQuery(`${path}/count`, range.count, reason);
 }
 
+/** The bounds of a list, filled in. @throws MillraceError `query.invalid` */
+export function checkList(options: ListOptions): { readonly after: string; readonly limit: number } {
+  const { after = '', limit = DEFAULT_LIST_LIMIT } = options;
+  if (!Number.isInteger(limit) || limit < 1 || limit > storageLimits.pageEvents) {
+    throw invalidQuery('/limit', limit, `must be a whole number from 1 to ${storageLimits.pageEvents}`);
+  }
+  return { after, limit };
+}
+
 /** @throws MillraceError `query.invalid` */
 export function checkTrim(until: number): void {
   if (!Number.isSafeInteger(until) || until < 0)
     throw invalidQuery('/until', until, 'must be a position');
+}
+
+/** Whether every database gives the value back as it is: JSON whatever it is made of, or bytes. */
+function isStorable(value: unknown, depth: number): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean';
+  if (value === null) return true;
+  if (value instanceof Uint8Array) return depth === MOST_DEPTH;
+  if (depth === 0) return false;
+  if (Array.isArray(value)) return value.every((item) => isStorable(item, depth - 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return false;
+  return Object.values(value).every((item) => isStorable(item, depth - 1));
 }
 
 function checkText(path: string, value: string, maximum: number): void {

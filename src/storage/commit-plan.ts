@@ -27,7 +27,8 @@ export const emptyHead: LogHead = { position: 0, maxId: '', trimmed: 0, events: 
 /** What the log knew before the batch. Asked only for what `wantedFacts` names. */
 export interface Facts {
   readonly head: LogHead;
-  stored(id: string): { readonly position: Position; readonly event: Event } | undefined;
+  /** Without its event where that is damaged at rest. */
+  stored(id: string): { readonly position: Position; readonly event?: Event | undefined } | undefined;
   version(subject: string): number;
   producer(id: string): ProducerHead | undefined;
 }
@@ -174,7 +175,7 @@ class Planner {
     return repeated(positions);
   }
 
-  #stored(id: string): { readonly position: Position; readonly event: Event } | undefined {
+  #stored(id: string): ReturnType<Facts['stored']> {
     const added = this.#added.get(id);
     if (added !== undefined || isProvablyNew(id, this.#facts.head)) return added;
     return this.#facts.stored(id);
@@ -186,7 +187,7 @@ class Planner {
   ): { positions: Position[]; fresh: Event[] } | MillraceError<'event.conflict'> {
     const positions: Position[] = [];
     const fresh: Event[] = [];
-    const within = new Map<string, { position: Position; event: Event }>();
+    const within = new Map<string, { position: Position; event?: Event | undefined }>();
     let next = this.#facts.head.position + this.#events.length;
     for (const event of events) {
       const known = within.get(event.id) ?? this.#stored(event.id);
@@ -194,8 +195,7 @@ class Planner {
         within.set(event.id, { position: ++next, event });
         positions.push(next);
         fresh.push(event);
-      } else if (known.event === event || sameContent(known.event, event))
-        positions.push(known.position);
+      } else if (isSame(known.event, event)) positions.push(known.position);
       else return idConflict(event.id);
     }
     return { positions, fresh };
@@ -240,6 +240,11 @@ class Planner {
       this.#producers.set(id, { epoch, seq: seq + count - 1 });
     for (const [key, value] of commit.put ?? []) this.#values.set(key, value);
   }
+}
+
+/** What is damaged cannot be compared: its id alone says that it is the same. */
+function isSame(known: Event | undefined, event: Event): boolean {
+  return known === undefined || known === event || sameContent(known, event);
 }
 
 function repeated(positions: readonly Position[]): CommitResult {

@@ -4,7 +4,7 @@
 import { MillraceError } from '../errors.ts';
 import type { Event } from '../event/event.ts';
 import { encodeLine } from '../event/wire.ts';
-import { checkCommits, checkQuery, checkTrim, type BoundedQuery } from './check-input.ts';
+import { checkCommits, checkList, checkQuery, checkTrim, type BoundedQuery } from './check-input.ts';
 import { CommitListeners } from './commit-listeners.ts';
 import { emptyHead, planCommits, type CommitPlan, type Facts, type LogHead } from './commit-plan.ts';
 import { selects } from './selects.ts';
@@ -84,11 +84,11 @@ class MemoryStorage implements Storage {
     options: Parameters<Storage['list']>[1] = {},
   ): readonly (readonly [string, StoredValue])[] {
     this.#checkOpen();
-    const after = options.after ?? '';
+    const { after, limit } = checkList(options);
     return [...this.#values]
       .filter(([key]) => key.startsWith(prefix) && key > after)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .slice(0, options.limit ?? 1000)
+      .slice(0, limit)
       .map(([key, value]) => [key, copy(value)!]);
   }
 

@@ -102,7 +102,8 @@ export interface Query {
 }
 
 /**
- * What one read gives. To go on, ask again with `after: page.next` (`before: page.next` backwards). A page may hold
+ * What one read gives. A page ends before an event that is damaged at rest; the read that would start with it throws
+ * `storage.corrupt` with its position, and whoever goes on after that position reads on. To go on, ask again with `after: page.next` (`before: page.next` backwards). A page may hold
  * fewer events than asked for, or none, and still have `more`: one read looks at a bounded part of the log.
  */
 export interface Page {
@@ -118,7 +119,7 @@ export interface Page {
 export interface ListOptions {
   /** Only keys greater than this one. */
   readonly after?: string | undefined;
-  /** Default: 1,000. */
+  /** 1 to 10,000. Default: 1,000. */
   readonly limit?: number | undefined;
 }
 

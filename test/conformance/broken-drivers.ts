@@ -66,6 +66,10 @@ const without = <K extends keyof Commit>(batch: readonly Commit[], key: K): read
 
 const renamed = (event: Event): Event => makeEvent({ ...event, id: `${event.id}#${Math.random()}` });
 
+/** What becomes of an error whose code the driver does not carry. */
+const lost = ({ message }: MillraceError): MillraceError =>
+  new MillraceError('storage.failed', message, { log: '', operation: '' });
+
 /** By the law's name. */
 export const broken: Readonly<Record<string, Break>> = {
   'what is read is what was committed, to the letter': (sound) => ({
@@ -286,9 +290,13 @@ export const broken: Readonly<Record<string, Break>> = {
   'an error keeps its code and details across a structured clone': (sound) => ({
     commit: (batch) =>
       results(sound, batch).map((result) =>
-        result.ok ? result : { ok: false, error: new Error(result.error.message) as MillraceError },
+        result.ok ? result : { ok: false, error: lost(result.error) },
       ),
   }),
+  'a damaged event is named, and every other is read as itself': {
+    // A log that does not notice.
+    harness: () => ({ ...harness(() => ({})), damage: () => {} }),
+  },
   'an opening that fails is reported': {
     harness: () => ({ ...harness(() => ({})), openBroken: () => openMemory() }),
   },

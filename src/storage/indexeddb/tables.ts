@@ -77,8 +77,8 @@ export class IndexedDbTables implements SegmentTables {
     after: string,
     limit: number,
   ): Promise<readonly (readonly [string, StoredValue])[]> {
-    const open = after >= prefix;
-    const range = IDBKeyRange.bound(open ? after : prefix, `${prefix}\uffff`, open);
+    const range = prefixRange(prefix, after);
+    if (range === undefined) return [];
     const store = this.#store('values');
     const [keys, values] = await Promise.all([
       store.getAllKeys(range, limit),
@@ -180,4 +180,22 @@ function toRecord({ terms, firstId, lastId, ...segment }: Segment): SegmentRecor
 
 function toSegment({ postings, firstId = '', lastId = '', ...segment }: SegmentRecord): Segment {
   return { ...segment, terms: postings.map(([term]) => term), firstId, lastId };
+}
+
+/** The keys that start with the prefix and are greater than `after`; `undefined` where there can be none. */
+function prefixRange(prefix: string, after: string): IDBKeyRange | undefined {
+  const open = after >= prefix;
+  const lower = open ? after : prefix;
+  const upper = endOfPrefix(prefix);
+  if (upper === undefined) return IDBKeyRange.lowerBound(lower, open);
+  return lower < upper ? IDBKeyRange.bound(lower, upper, open, true) : undefined;
+}
+
+/** The smallest text that is greater than all that start with the prefix. None where there is no such text. */
+function endOfPrefix(prefix: string): string | undefined {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const unit = prefix.charCodeAt(i);
+    if (unit < 0xffff) return prefix.slice(0, i) + String.fromCharCode(unit + 1);
+  }
+  return undefined;
 }

@@ -15,6 +15,11 @@ export interface StorageHarness {
   openFailing?(log: string, failAt: number): MaybePromise<Storage>;
   /** Tries an opening that must fail. Left out where none can. */
   openBroken?(): MaybePromise<Storage>;
+  /**
+   * Damages the one stored event whose line holds `text`, at rest: its first byte becomes a line break. Left out where
+   * nothing is at rest.
+   */
+  damage?(log: string, text: string): MaybePromise<void>;
   cleanup?(): MaybePromise<void>;
 }
 

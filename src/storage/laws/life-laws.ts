@@ -1,5 +1,7 @@
 /** Laws of a log's life: apart from others, reopened, trimmed, compacted, closed. */
-import { isWireError, MillraceError } from '../../errors.ts';
+import { hasCode, isWireError, MillraceError } from '../../errors.ts';
+import type { Query, Storage } from '../storage.ts';
+import type { StoredEvent } from '../stored-event.ts';
 import { assertEqual, assertRejects, LawBroken, type StorageLaw } from './law.ts';
 import { commit, commitAny, readAll, Sample, shown, shownAt } from './sample.ts';
 
@@ -169,6 +171,53 @@ export const lifeLaws: readonly StorageLaw[] = [
     },
   },
   {
+    name: 'a damaged event is named, and every other is read as itself',
+    async run({ open, damage }) {
+      if (damage === undefined) return;
+      const storage = await open('damage');
+      const sample = new Sample(67);
+      const events = Array.from({ length: 40 }, (_, n) =>
+        sample.event({ data: `the event number ${n}.` }),
+      );
+      await commit(storage, { events: events.slice(0, 25) });
+      for (const event of events.slice(25)) await commit(storage, { events: [event] });
+      for (const n of [0, 6, 7, 30]) await damage('damage', `the event number ${n}.`);
+      const damaged = [1, 7, 8, 31];
+      const left = shownAt(1, events) as (readonly [number, unknown])[];
+      const sound = left.filter(([position]) => !damaged.includes(position));
+      for (const limit of [3, 100]) {
+        const forward = await readAround(storage, { limit });
+        assertEqual([forward.damaged, shown(forward.events)], [damaged, sound], 'forwards');
+        const backward = await readAround(storage, { limit, direction: 'backward' });
+        const [at, others] = [damaged.toReversed(), sound.toReversed()];
+        assertEqual([backward.damaged, shown(backward.events)], [at, others], 'backwards');
+      }
+      await assertRejects(
+        () => storage.read({ id: events[6]!.id }),
+        'storage.corrupt',
+        'by its id it is named',
+      );
+      assertEqual(
+        (await storage.read({ id: events[9]!.id })).events.length,
+        1,
+        'another is found by its id',
+      );
+      assertEqual(
+        (await commit(storage, { events: [events[6]!] })).positions,
+        [7],
+        'it is not stored twice',
+      );
+      while (await storage.compact());
+      assertEqual(
+        (await readAround(storage, {})).damaged,
+        damaged,
+        'compaction neither heals nor spreads it',
+      );
+      await storage.trim(9);
+      assertEqual((await readAround(storage, {})).damaged, [31], 'trimming goes past it');
+    },
+  },
+  {
     name: 'an opening that fails is reported',
     async run({ openBroken }) {
       if (openBroken === undefined) return;
@@ -199,3 +248,22 @@ export const lifeLaws: readonly StorageLaw[] = [
     },
   },
 ];
+
+/** Reads everything, going on after each damaged event. */
+async function readAround(storage: Storage, query: Query) {
+  const events: StoredEvent[] = [];
+  const damaged: number[] = [];
+  const bound = query.direction === 'backward' ? 'before' : 'after';
+  for (let at: number | undefined; ;) {
+    try {
+      const page = await storage.read({ ...query, [bound]: at });
+      events.push(...page.events);
+      at = page.next;
+      if (!page.more) return { events, damaged };
+    } catch (error) {
+      if (!hasCode(error, 'storage.corrupt')) throw error;
+      at = error.details.position;
+      damaged.push(at);
+    }
+  }
+}

@@ -5,6 +5,8 @@ import type { Query } from '../storage.ts';
 import { assertEqual, assertRejects, LawBroken, type StorageLaw } from './law.ts';
 import { commit, readAll, Sample, shown } from './sample.ts';
 
+const SORTED = ['b/', 'b/10', 'b/2', 'b/Z', 'b/ü', 'b/\u{1F3C1}', 'b/\uE000', 'b/\uFFFF\uFFFF1'];
+
 export const readLaws: readonly StorageLaw[] = [
   {
     name: 'a query selects what a plain filter selects, in both directions',
@@ -111,12 +113,25 @@ export const readLaws: readonly StorageLaw[] = [
     name: 'values are listed by prefix, sorted by key, page by page',
     async run({ open }) {
       const storage = await open('values');
-      const keys = ['b/2', 'a', 'b/10', 'b', 'b/', 'c/1', 'b/ü', 'b/Z', 'b0'];
+      const keys = [
+        'b/2',
+        'a',
+        'b/10',
+        'b',
+        'b/',
+        'c/1',
+        'b/ü',
+        'b/Z',
+        'b0',
+        'b/\u{1F3C1}',
+        'b/\uE000',
+        'b/\uFFFF\uFFFF1',
+      ];
       await commit(storage, { events: [], put: keys.map((key, i) => [key, i]) });
       const list = async (prefix: string, options = {}) =>
         (await storage.list(prefix, options)).map(([key, value]) => [key, value]);
       const entry = (key: string) => [key, keys.indexOf(key)];
-      assertEqual(await list('b/'), ['b/', 'b/10', 'b/2', 'b/Z', 'b/ü'].map(entry), 'by prefix, sorted');
+      assertEqual(await list('b/'), SORTED.map(entry), 'by prefix, sorted by code unit');
       assertEqual(
         await list('b/', { after: 'b/10', limit: 2 }),
         ['b/2', 'b/Z'].map(entry),
@@ -124,6 +139,10 @@ export const readLaws: readonly StorageLaw[] = [
       );
       assertEqual(await list('', { limit: 2 }), ['a', 'b'].map(entry), 'an empty prefix is every key');
       assertEqual(await list('none'), [], 'no key, no entry');
+      assertEqual(await list('a', { after: 'b' }), [], 'nor behind the prefix');
+      for (const limit of [0, -1, 1.5, 1_000_000]) {
+        await assertRejects(() => storage.list('b/', { limit }), 'query.invalid', `a limit of ${limit}`);
+      }
     },
   },
 ];

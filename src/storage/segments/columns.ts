@@ -19,8 +19,12 @@ export const NONE = 0xffff;
 
 const BYTES_PER_EVENT = 26;
 
+export function columnBytes(count: number): number {
+  return count * BYTES_PER_EVENT;
+}
+
 export function allocateColumns(count: number): Columns {
-  return viewColumns(new ArrayBuffer(count * BYTES_PER_EVENT), 0, count);
+  return viewColumns(new ArrayBuffer(columnBytes(count)), 0, count);
 }
 
 export function joinColumns(columns: Columns): Uint8Array<ArrayBuffer> {

@@ -14,32 +14,26 @@ import {
 } from './tables.ts';
 import type { Commit } from '../storage.ts';
 
-export function* commitSegments(
-  tables: SegmentTables,
-  batch: readonly Commit[],
-  log: string,
-): Script<CommitPlan> {
+export function* commitSegments(tables: SegmentTables, batch: readonly Commit[]): Script<CommitPlan> {
   const head = (yield* wait(tables.head())) ?? emptySegmentHead;
-  const plan = planCommits(batch, yield* lookUp(tables, batch, head, log));
+  const plan = planCommits(batch, yield* lookUp(tables, batch, head));
   const nothing = plan.events.length + plan.producers.size + plan.values.size === 0;
   if (!nothing) yield* wait(tables.write(changeByPlan(head, plan)));
   return plan;
 }
 
-function* lookUp(
-  tables: SegmentTables,
-  batch: readonly Commit[],
-  head: SegmentHead,
-  log: string,
-): Script<Facts> {
+function* lookUp(tables: SegmentTables, batch: readonly Commit[], head: SegmentHead): Script<Facts> {
   const wanted = wantedFacts(batch, head);
   const none = new Map<string, never>();
   const versions = wanted.subjects.length > 0 ? yield* wait(tables.versions(wanted.subjects)) : none;
   const producers = wanted.producers.length > 0 ? yield* wait(tables.producers(wanted.producers)) : none;
-  const stored = wanted.ids.length > 0 ? yield* findByIds(tables, wanted.ids, head, log) : none;
+  const stored = wanted.ids.length > 0 ? yield* findByIds(tables, wanted.ids, head) : none;
   return {
     head,
-    stored: (id) => stored.get(id),
+    stored: (id) => {
+      const found = stored.get(id);
+      return found && { position: found.position, event: found.stored?.event };
+    },
     version: (subject) => versions.get(subject) ?? 0,
     producer: (id) => producers.get(id),
   };

@@ -4,21 +4,26 @@ import { columnsOf, type Columns } from './columns.ts';
 import { hashText } from './hash.ts';
 import type { Position } from '../position.ts';
 import { wait, type Script } from './script.ts';
-import { readLine } from './load-lines.ts';
-import type { SegmentHeader } from './segment.ts';
+import { readLines } from './load-lines.ts';
+import { isSound, type SegmentHeader } from './segment.ts';
 import type { SegmentHead, SegmentTables } from './tables.ts';
 import { StoredEvent } from '../stored-event.ts';
+
+/** Where an id is stored; without its event where that is damaged. */
+export interface Found {
+  readonly position: Position;
+  readonly stored?: StoredEvent;
+}
 
 /** Those of the ids that are stored and not trimmed. */
 export function* findByIds(
   tables: SegmentTables,
   ids: readonly string[],
   head: SegmentHead,
-  log: string,
-): Script<ReadonlyMap<string, StoredEvent>> {
-  const found = new Map<string, StoredEvent>();
+): Script<ReadonlyMap<string, Found>> {
+  const found = new Map<string, Found>();
   const entries = yield* wait(tables.unordered(ids));
-  const search = new SegmentSearch(tables, log);
+  const search = new SegmentSearch(tables);
   for (const [id, position] of entries) found.set(id, yield* search.at(position));
   // Sorted, so that ids of one segment come together and it is loaded once.
   const searched = ids.filter((id) => !entries.has(id) && id <= head.maxId && isUuidV7(id)).toSorted();
@@ -33,25 +38,23 @@ export function* findByIds(
 /** Keeps the segment it looked at last. */
 class SegmentSearch {
   readonly #tables: SegmentTables;
-  readonly #log: string;
   #header: SegmentHeader | undefined;
   #columns: Columns | undefined;
 
-  constructor(tables: SegmentTables, log: string) {
+  constructor(tables: SegmentTables) {
     this.#tables = tables;
-    this.#log = log;
   }
 
-  *at(position: Position): Script<StoredEvent> {
+  *at(position: Position): Script<Found> {
     const held = this.#header;
     if (held === undefined || position < held.first || position >= held.first + held.count) {
       const start = yield* wait(this.#tables.startOf(position));
       this.#hold(yield* wait(this.#tables.header(start)));
     }
-    return yield* this.#event(position);
+    return { position, ...(yield* this.#event(position)) };
   }
 
-  *byId(id: string): Script<StoredEvent | undefined> {
+  *byId(id: string): Script<Found | undefined> {
     const held = this.#header;
     if (held === undefined || held.firstId === '' || id < held.firstId || id > held.lastId) {
       this.#hold(yield* wait(this.#tables.headerOfId(id)));
@@ -61,18 +64,21 @@ class SegmentSearch {
     const ids = (this.#columns ??= columnsOf(header)).ids;
     const hash = hashText(id);
     for (let i = ids.indexOf(hash); i >= 0; i = ids.indexOf(hash, i + 1)) {
-      const stored = yield* this.#event(header.first + i);
-      if (stored.event.id === id) return stored;
+      const position = header.first + i;
+      const { stored } = yield* this.#event(position);
+      // A damaged event whose id has this hash is taken for the one that is looked for: nothing is stored twice.
+      if (stored === undefined) return { position };
+      if (stored.event.id === id) return { position, stored };
     }
     return undefined;
   }
 
-  *#event(position: Position): Script<StoredEvent> {
+  *#event(position: Position): Script<{ readonly stored?: StoredEvent }> {
     const header = this.#header!;
-    return new StoredEvent(
-      position,
-      yield* readLine(this.#tables, header, position - header.first, this.#log),
-    );
+    const index = position - header.first;
+    if (!isSound(header)) return {};
+    const line = (yield* readLines(this.#tables, header, index, index + 1)).lineIfSound(index);
+    return line === undefined ? {} : { stored: new StoredEvent(position, line) };
   }
 
   #hold(header: SegmentHeader | undefined): void {

@@ -10,7 +10,7 @@ export function hashText(text: string): number {
 }
 
 /** Over the words from `start` to, but without, `end`. The shift carries a word's high bits into the low ones. */
-export function hashWords(words: Uint32Array, start: number, end: number): number {
+export function hashWords(words: Uint32Array | Uint16Array, start: number, end: number): number {
   let hash = OFFSET;
   for (let i = start; i < end; i++) {
     hash = Math.imul(hash ^ words[i]!, PRIME);

@@ -20,7 +20,7 @@ const WORD = 4;
 const ENDINGS = ['\n\n\n\n', '\n\n\n', '\n\n', '\n'];
 /** UTF-8 takes at most three bytes for a UTF-16 code unit. */
 const BYTES_PER_CODE_UNIT = 3;
-/** After so many single lines of a part, the rest is decoded in one go. */
+/** At so many lines of a part, all of it is decoded in one go. */
 const SINGLES = 8;
 
 const encoder = new TextEncoder();
@@ -91,15 +91,13 @@ export class LineReader {
   readonly #from: number;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #words: Uint32Array;
-  readonly #log: string;
   #reads = 0;
-  #all: readonly string[] | undefined;
+  #text: string | undefined;
 
-  constructor(header: LineColumns, from: number, bytes: Uint8Array<ArrayBuffer>, log: string) {
+  constructor(header: LineColumns, from: number, bytes: Uint8Array<ArrayBuffer>) {
     this.#header = header;
     this.#columns = columnsOf(header);
     this.#from = from;
-    this.#log = log;
     this.#bytes = bytes.byteOffset % WORD === 0 ? bytes : bytes.slice();
     this.#words = new Uint32Array(
       this.#bytes.buffer,
@@ -108,32 +106,35 @@ export class LineReader {
     );
   }
 
-  /** @throws MillraceError `storage.corrupt` where the line is not what was stored. */
-  line(index: number): string {
+  /** `undefined` where the line is not what was stored. */
+  lineIfSound(index: number): string | undefined {
     const { offsets, checksums } = this.#columns;
     const base = offsets[this.#from]!;
     const start = offsets[index]! - base;
     const end = index + 1 < this.#header.count ? offsets[index + 1]! - base : this.#bytes.byteLength;
     const whole = end <= this.#bytes.byteLength && start < end;
-    if (!whole || hashWords(this.#words, start / WORD, end / WORD) !== checksums[index]) {
-      throw corrupt(this.#log, this.#header.first + index);
-    }
-    if (this.#all === undefined && ++this.#reads > SINGLES) this.#all = this.#decodeAll();
-    return this.#all?.[index - this.#from] ?? this.#decode(start, end);
+    if (!whole || hashWords(this.#words, start / WORD, end / WORD) !== checksums[index])
+      return undefined;
+    if (++this.#reads === SINGLES) this.#text = this.#decodeAscii();
+    return this.#text === undefined
+      ? decoder.decode(this.#bytes.subarray(start, this.#endOfLine(end)))
+      : this.#text.slice(start, this.#endOfLine(end));
   }
 
-  #decode(start: number, end: number): string {
+  #endOfLine(end: number): number {
     let last = end;
     while (this.#bytes[last - 1] === LINE_BREAK) last--;
-    return decoder.decode(this.#bytes.subarray(start, last));
+    return last;
   }
 
-  #decodeAll(): readonly string[] {
-    return decoder.decode(this.#bytes).split(/\n+/);
+  /** The whole part as text, where each of its bytes is one character, so that offsets are the same in both. */
+  #decodeAscii(): string | undefined {
+    const text = decoder.decode(this.#bytes);
+    return text.length === this.#bytes.byteLength ? text : undefined;
   }
 }
 
-function corrupt(log: string, position: Position): MillraceError<'storage.corrupt'> {
+export function corrupt(log: string, position: Position): MillraceError<'storage.corrupt'> {
   return new MillraceError(
     'storage.corrupt',
     `the event at position ${position} of ${log} is damaged and cannot be read; the others can: go on after it`,

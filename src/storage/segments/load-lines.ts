@@ -10,17 +10,7 @@ export function* readLines(
   header: SegmentHeader,
   from: number,
   to: number,
-  log: string,
 ): Script<LineReader> {
   const { start, end } = bytesOfLines(header, from, to);
-  return new LineReader(header, from, yield* wait(tables.lines(header, start, end)), log);
-}
-
-export function* readLine(
-  tables: SegmentTables,
-  header: SegmentHeader,
-  index: number,
-  log: string,
-): Script<string> {
-  return (yield* readLines(tables, header, index, index + 1, log)).line(index);
+  return new LineReader(header, from, yield* wait(tables.lines(header, start, end)));
 }

@@ -3,7 +3,8 @@ import type { BoundedQuery } from '../check-input.ts';
 import { wait, type Script } from './script.ts';
 import { columnsOf } from './columns.ts';
 import { readLines } from './load-lines.ts';
-import type { SegmentHeader } from './segment.ts';
+import { corrupt } from './lines.ts';
+import { isSound, type SegmentHeader } from './segment.ts';
 import { findByIds } from './find.ts';
 import { emptySegmentHead, type SegmentHead, type SegmentTables } from './tables.ts';
 import { selects } from '../selects.ts';
@@ -44,10 +45,10 @@ function* byId(
   head: SegmentHead,
   log: string,
 ): Script<StoredEvent[]> {
-  const found = yield* findByIds(tables, [query.id!], head, log);
-  return [...found.values()].filter(
-    ({ position, event }) => position > range.after && position < range.before && selects(query, event),
-  );
+  const found = (yield* findByIds(tables, [query.id!], head)).get(query.id!);
+  if (found === undefined || found.position <= range.after || found.position >= range.before) return [];
+  if (found.stored === undefined) throw corrupt(log, found.position);
+  return selects(query, found.stored.event) ? [found.stored] : [];
 }
 
 function* scan(
@@ -76,7 +77,12 @@ function* scan(
     for (const header of headers) {
       const room = query.limit - events.length;
       const { indexes, more } = select(header, query, range, room);
-      if (indexes.length > 0) yield* load(tables, header, indexes, events, log);
+      const damaged = indexes.length > 0 ? yield* load(tables, header, indexes, events) : undefined;
+      // The page ends right before a damaged event: who goes on from it is told of that event, and of no other.
+      if (damaged !== undefined) {
+        if (events.length === 0) throw corrupt(log, damaged);
+        return page(events, forward ? damaged - 1 : damaged + 1, true, head);
+      }
       if (more) return page(events, events.at(-1)?.position ?? end, true, head);
     }
     const last = headers.at(-1);
@@ -96,7 +102,7 @@ function select(
   range: Range,
   room: number,
 ): { readonly indexes: readonly number[]; readonly more: boolean } {
-  const matches = matcher(header, query);
+  const matches = isSound(header) ? matcher(header, query) : () => true;
   const start = Math.max(0, range.after + 1 - header.first);
   const stop = Math.min(header.count, range.before - header.first);
   const indexes: number[] = [];
@@ -109,17 +115,25 @@ function select(
   return { indexes, more: false };
 }
 
-/** Loads the lines from the first selected event to the last, none before and none behind, and decodes none. */
+/**
+ * Loads the lines from the first selected event to the last, none before and none behind, and decodes none. Gives the
+ * position of the first that is damaged, where it stopped.
+ */
 function* load(
   tables: SegmentTables,
   header: SegmentHeader,
   indexes: readonly number[],
   events: StoredEvent[],
-  log: string,
-): Script<void> {
+): Script<Position | undefined> {
+  if (!isSound(header)) return header.first + indexes[0]!;
   const [a, b] = [indexes[0]!, indexes.at(-1)!];
-  const reader = yield* readLines(tables, header, Math.min(a, b), Math.max(a, b) + 1, log);
-  for (const i of indexes) events.push(new StoredEvent(header.first + i, reader.line(i)));
+  const reader = yield* readLines(tables, header, Math.min(a, b), Math.max(a, b) + 1);
+  for (const i of indexes) {
+    const line = reader.lineIfSound(i);
+    if (line === undefined) return header.first + i;
+    events.push(new StoredEvent(header.first + i, line));
+  }
+  return undefined;
 }
 
 function matcher(header: SegmentHeader, query: BoundedQuery): (index: number) => boolean {

@@ -1,7 +1,7 @@
 /** The storage interface over any database that can hold segments: one log, whatever it stands on. */
 import { MillraceError } from '../../errors.ts';
 import type { Undo } from '../../ports.ts';
-import { checkCommits, checkQuery, checkTrim } from '../check-input.ts';
+import { checkCommits, checkList, checkQuery, checkTrim } from '../check-input.ts';
 import { CommitListeners } from '../commit-listeners.ts';
 import { wait, whenDone, type Script } from './script.ts';
 import { commitSegments } from './commit.ts';
@@ -33,7 +33,7 @@ export class SegmentStorage implements Storage {
 
   commit(batch: readonly Commit[]): MaybePromise<readonly CommitResult[]> {
     checkCommits(batch);
-    const plan = this.#transact('write', (tables, log) => commitSegments(tables, batch, log));
+    const plan = this.#transact('write', (tables) => commitSegments(tables, batch));
     return whenDone(plan, ({ events, head, results }) => {
       if (events.length > 0) this.#listeners.notify(head.position);
       return results;
@@ -53,7 +53,7 @@ export class SegmentStorage implements Storage {
     prefix: string,
     options: ListOptions = {},
   ): MaybePromise<readonly (readonly [string, StoredValue])[]> {
-    const { after = '', limit = 1000 } = options;
+    const { after, limit } = checkList(options);
     return this.#transact('read', (tables) => wait(tables.values(prefix, after, limit)));
   }
 
@@ -71,7 +71,7 @@ export class SegmentStorage implements Storage {
 
   trim(until: Position): MaybePromise<void> {
     checkTrim(until);
-    return this.#transact('write', (tables, log) => trimSegments(tables, until, log));
+    return this.#transact('write', (tables) => trimSegments(tables, until));
   }
 
   compact(): MaybePromise<boolean> {

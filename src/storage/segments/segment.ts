@@ -4,8 +4,8 @@
  */
 import type { Event } from '../../event/event.ts';
 import { encodeLine } from '../../event/wire.ts';
-import { allocateColumns, columnsOf, joinColumns, NONE, type Columns } from './columns.ts';
-import { hashText } from './hash.ts';
+import { allocateColumns, columnBytes, columnsOf, joinColumns, NONE, type Columns } from './columns.ts';
+import { hashText, hashWords } from './hash.ts';
 import { mergeLines, packLines } from './lines.ts';
 import type { Position } from '../position.ts';
 import { termOfCorrelation, termOfSubject, termOfType } from '../terms.ts';
@@ -28,6 +28,8 @@ export interface SegmentHeader {
   readonly terms: readonly string[];
   /** See `columns.ts`. */
   readonly columns: Uint8Array<ArrayBuffer>;
+  /** Of the columns. Each line has its own among them. */
+  readonly checksum: number;
 }
 
 export interface Segment extends SegmentHeader {
@@ -36,10 +38,14 @@ export interface Segment extends SegmentHeader {
 }
 
 /**
- * The bounds of a segment. Past some 64 KiB compressed, IndexedDB spills a value into a file of its own and its rate
- * falls; a row of a Durable Object ends at 2 MB, which 512 Ki characters stay below at 3 bytes each.
+ * The bounds of a segment; `characters` are of its lines and terms together. Past some 64 KiB compressed, IndexedDB
+ * spills a value into a file of its own and its rate falls; a row of a Durable Object ends at 2 MB, which 512 Ki
+ * characters stay below at 3 bytes each.
  */
 export const segmentLimits = { events: 400, characters: 524_288 } as const;
+
+/** What ends a line, at the most. */
+const WORD = 4;
 
 /** Packs events into segments; `isOrdered` tells which ids are ordered. */
 export function packSegments(
@@ -51,7 +57,7 @@ export function packSegments(
   let start = 0;
   let characters = 0;
   for (let i = 0; i <= events.length; i++) {
-    const length = i < events.length ? encodeLine(events[i]!).length + 1 : Infinity;
+    const length = i < events.length ? charactersOf(events[i]!) : Infinity;
     const full = i - start === segmentLimits.events || characters + length > segmentLimits.characters;
     if (full && i > start) {
       segments.push(packSegment(first + start, events.slice(start, i), isOrdered));
@@ -61,6 +67,12 @@ export function packSegments(
     characters += length;
   }
   return segments;
+}
+
+/** Of an event, and of its terms, as if no other event shared them. */
+function charactersOf(event: Event): number {
+  const { type, correlationId = '', subject = '' } = event;
+  return encodeLine(event).length + WORD + type.length + correlationId.length + subject.length;
 }
 
 function packSegment(
@@ -124,13 +136,29 @@ export function mergeSegments(segments: readonly Segment[]): Segment {
   };
 }
 
+/** Whether the columns are what was stored. Without them nothing of the segment can be told. */
+export function isSound(header: SegmentHeader): boolean {
+  return (
+    header.columns.byteLength === columnBytes(header.count) &&
+    checksumOf(header.columns) === header.checksum
+  );
+}
+
+function checksumOf(columns: Uint8Array<ArrayBuffer>): number {
+  const even = columns.byteOffset % 2 === 0 ? columns : columns.slice();
+  const halves = new Uint16Array(even.buffer, even.byteOffset, even.byteLength / 2);
+  return hashWords(halves, 0, halves.length);
+}
+
 function summary(terms: TermCodes, columns: Columns) {
+  const bytes = joinColumns(columns);
   return {
     count: columns.times.length,
     minTime: columns.times.reduce((a, b) => Math.min(a, b), Infinity),
     maxTime: columns.times.reduce((a, b) => Math.max(a, b), -Infinity),
     terms: terms.list,
-    columns: joinColumns(columns),
+    columns: bytes,
+    checksum: checksumOf(bytes),
   };
 }
 

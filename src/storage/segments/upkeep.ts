@@ -2,7 +2,7 @@
 import { decodeLine } from '../../event/wire.ts';
 import { wait, type Script } from './script.ts';
 import { readLines } from './load-lines.ts';
-import { mergeSegments, segmentLimits, type Segment, type SegmentHeader } from './segment.ts';
+import { isSound, mergeSegments, segmentLimits, type Segment, type SegmentHeader } from './segment.ts';
 import { changeOf, type SegmentHead, type SegmentTables } from './tables.ts';
 import type { Position } from '../position.ts';
 
@@ -11,7 +11,7 @@ const SEGMENTS_A_STEP = 64;
 const RUN_LENGTH = 16;
 
 /** Forgets all up to `until`. The segment that `until` cuts stays until it is behind as a whole. */
-export function* trimSegments(tables: SegmentTables, until: Position, log: string): Script<void> {
+export function* trimSegments(tables: SegmentTables, until: Position): Script<void> {
   const head = yield* wait(tables.head());
   if (head === undefined) return;
   const end = Math.min(until, head.position);
@@ -28,9 +28,11 @@ export function* trimSegments(tables: SegmentTables, until: Position, log: strin
     // Only what this trim forgets: an id that an earlier one forgot may have been stored anew since.
     const start = Math.max(0, head.trimmed + 1 - segment.first);
     const stop = Math.min(segment.count, end + 1 - segment.first);
-    const reader = yield* readLines(tables, segment, start, stop, log);
+    const reader = yield* readLines(tables, segment, start, stop);
     for (let i = start; i < stop; i++) {
-      const line = reader.line(i);
+      // A damaged line is forgotten like any other; what it counted for stays in the figures.
+      const line = isSound(segment) ? reader.lineIfSound(i) : undefined;
+      if (line === undefined) continue;
       bytes -= line.length;
       forgotten.push(decodeLine(line).id);
     }
@@ -82,19 +84,25 @@ function groupSegments(segments: readonly Segment[]): { full: readonly Segment[]
   const full: Segment[][] = [];
   let open: Segment[] = [];
   let events = 0;
-  let characters = 0;
+  let bytes = 0;
   for (const segment of segments) {
     const fits =
       events + segment.count <= segmentLimits.events &&
-      characters + segment.lines.byteLength <= segmentLimits.characters;
+      bytes + bytesOf(segment) <= segmentLimits.characters;
     if (!fits && open.length > 0) {
       full.push(open);
       open = [];
-      events = characters = 0;
+      events = bytes = 0;
     }
     open.push(segment);
     events += segment.count;
-    characters += segment.lines.byteLength;
+    bytes += bytesOf(segment);
   }
   return { full, open };
+}
+
+/** Of its lines, and of its terms at the most. A damaged segment fills any other: it is left as it is. */
+function bytesOf(segment: Segment): number {
+  if (!isSound(segment)) return Infinity;
+  return segment.terms.reduce((sum, term) => sum + 3 * term.length, segment.lines.byteLength);
 }

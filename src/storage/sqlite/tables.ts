@@ -3,23 +3,29 @@ import { MillraceError } from '../../errors.ts';
 import { MAX_TIMESTAMP, MIN_TIMESTAMP } from '../../event/timestamp.ts';
 import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from '../segments/tables.ts';
 import type { Segment, SegmentHeader } from '../segments/segment.ts';
+import { decodeKey, encodeKey, jsonLists } from './bindings.ts';
 import type { SqlDatabase, SqlRow, SqlValue } from './sql-database.ts';
 import type { Position } from '../position.ts';
 import type { JsonValue, ProducerHead, StoredValue } from '../storage.ts';
 
 /** The layout's version, for later upgrades. */
 const LAYOUT = 1;
-const HEADER = 'first, count, min_time, max_time, first_id, last_id, terms, columns';
+const HEADER = 'first, count, min_time, max_time, first_id, last_id, checksum, terms, columns';
 const HEADER_OF_POSTED = HEADER.replaceAll(/\w+/g, 's.$&');
+/** What a statement is given by `#each`. */
+const LISTED = '(SELECT value FROM json_each(?1))';
 /** The head's row among the values of the log itself. */
 const HEAD = 'head';
+
+/** Durable Objects give an ArrayBuffer, `node:sqlite` a Uint8Array. */
+type Blob = Uint8Array<ArrayBuffer> | ArrayBuffer;
 
 export function createTables(database: SqlDatabase, log: string): void {
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${log}_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${log}_segment (
        first INTEGER PRIMARY KEY, count INTEGER NOT NULL, min_time INTEGER NOT NULL, max_time INTEGER NOT NULL,
-       first_id TEXT NOT NULL, last_id TEXT NOT NULL,
+       first_id TEXT NOT NULL, last_id TEXT NOT NULL, checksum INTEGER NOT NULL,
        terms TEXT NOT NULL, columns BLOB NOT NULL, lines BLOB NOT NULL)`,
     `CREATE INDEX IF NOT EXISTS ${log}_segment_id ON ${log}_segment (first_id) WHERE first_id <> ''`,
     `CREATE TABLE IF NOT EXISTS ${log}_posting (term TEXT, first INTEGER, PRIMARY KEY (term, first)) WITHOUT ROWID`,
@@ -27,7 +33,7 @@ export function createTables(database: SqlDatabase, log: string): void {
     `CREATE TABLE IF NOT EXISTS ${log}_subject (subject TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${log}_producer (
        id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID`,
-    `CREATE TABLE IF NOT EXISTS ${log}_value (key TEXT PRIMARY KEY, json TEXT, bytes BLOB) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${log}_value (key BLOB PRIMARY KEY, json TEXT, bytes BLOB) WITHOUT ROWID`,
   ];
   for (const sql of statements) database.exec(sql);
   const [row] = database.exec(`SELECT value FROM ${log}_state WHERE key = 'layout'`);
@@ -105,24 +111,28 @@ export class SqliteTables implements SegmentTables {
     const length = end === undefined ? Number.MAX_SAFE_INTEGER : end - start;
     const sql = `SELECT substr(lines, ?1, ?2) AS lines FROM ${this.#log}_segment WHERE first = ?3`;
     const [row] = this.#exec(sql, start + 1, length, first);
-    return toBytes(row!['lines'] as Uint8Array<ArrayBuffer> | ArrayBuffer);
+    return toBytes(row!['lines'] as Blob);
   }
 
   unordered(ids: readonly string[]): ReadonlyMap<string, Position> {
-    const sql = `SELECT id, position FROM ${this.#log}_unordered WHERE id IN (SELECT value FROM json_each(?))`;
-    const rows = this.#exec(sql, JSON.stringify(ids));
+    const rows = this.#each(
+      `SELECT id, position FROM ${this.#log}_unordered WHERE id IN ${LISTED}`,
+      ids,
+    );
     return new Map(rows.map((row) => [row['id'] as string, row['position'] as Position]));
   }
 
   versions(subjects: readonly string[]): ReadonlyMap<string, number> {
-    const sql = `SELECT subject, version FROM ${this.#log}_subject WHERE subject IN (SELECT value FROM json_each(?))`;
-    const rows = this.#exec(sql, JSON.stringify(subjects));
+    const sql = `SELECT subject, version FROM ${this.#log}_subject WHERE subject IN ${LISTED}`;
+    const rows = this.#each(sql, subjects);
     return new Map(rows.map((row) => [row['subject'] as string, row['version'] as number]));
   }
 
   producers(ids: readonly string[]): ReadonlyMap<string, ProducerHead> {
-    const sql = `SELECT id, epoch, seq FROM ${this.#log}_producer WHERE id IN (SELECT value FROM json_each(?))`;
-    const rows = this.#exec(sql, JSON.stringify(ids));
+    const rows = this.#each(
+      `SELECT id, epoch, seq FROM ${this.#log}_producer WHERE id IN ${LISTED}`,
+      ids,
+    );
     return new Map(
       rows.map((row) => [
         row['id'] as string,
@@ -132,41 +142,28 @@ export class SqliteTables implements SegmentTables {
   }
 
   value(key: string): StoredValue | undefined {
-    const [row] = this.#exec(`SELECT json, bytes FROM ${this.#log}_value WHERE key = ?`, key);
+    const [row] = this.#exec(`SELECT json, bytes FROM ${this.#log}_value WHERE key = ?`, encodeKey(key));
     return row && toValue(row);
   }
 
   values(prefix: string, after: string, limit: number): readonly (readonly [string, StoredValue])[] {
+    const start = encodeKey(prefix);
     const rows = this.#exec(
       `SELECT key, json, bytes FROM ${this.#log}_value
        WHERE key >= ?1 AND key > ?2 AND substr(key, 1, ?3) = ?1 ORDER BY key LIMIT ?4`,
-      prefix,
-      after,
-      [...prefix].length,
-      limit,
+      ...[start, encodeKey(after), start.byteLength, limit],
     );
-    return rows.map((row) => [row['key'] as string, toValue(row)]);
+    return rows.map((row) => [decodeKey(row['key'] as Blob), toValue(row)]);
   }
 
   write(change: LogChange): void {
     for (const segment of change.removed) this.#removeSegment(segment);
     for (const segment of change.added) this.#addSegment(segment);
-    const pairs = (entries: Iterable<readonly unknown[]>): string => JSON.stringify([...entries]);
-    const each = `json_extract(value, '$[0]'), json_extract(value, '$[1]')`;
-    if (change.unordered.length > 0) {
-      this.#exec(
-        `INSERT INTO ${this.#log}_unordered SELECT ${each} FROM json_each(?)`,
-        pairs(change.unordered),
-      );
-    }
-    if (change.forgotten.length > 0) {
-      const ids = JSON.stringify(change.forgotten);
-      this.#exec(`DELETE FROM ${this.#log}_unordered WHERE id IN (SELECT value FROM json_each(?))`, ids);
-    }
-    if (change.versions.size > 0) {
-      const sql = `INSERT OR REPLACE INTO ${this.#log}_subject SELECT ${each} FROM json_each(?)`;
-      this.#exec(sql, pairs(change.versions));
-    }
+    const pair = `SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)`;
+    // Replaced, where a damaged event left its entry behind when it was trimmed.
+    this.#each(`INSERT OR REPLACE INTO ${this.#log}_unordered ${pair}`, change.unordered);
+    this.#each(`DELETE FROM ${this.#log}_unordered WHERE id IN ${LISTED}`, change.forgotten);
+    this.#each(`INSERT OR REPLACE INTO ${this.#log}_subject ${pair}`, [...change.versions]);
     for (const [id, { epoch, seq }] of change.producers) {
       this.#exec(`INSERT OR REPLACE INTO ${this.#log}_producer VALUES (?, ?, ?)`, id, epoch, seq);
     }
@@ -178,29 +175,41 @@ export class SqliteTables implements SegmentTables {
   }
 
   #addSegment(segment: Segment): void {
-    const { first, count, minTime, maxTime, firstId, lastId, columns, lines } = segment;
+    const { first, count, minTime, maxTime, firstId, lastId, checksum, columns, lines } = segment;
     const terms = JSON.stringify(segment.terms);
     this.#exec(
-      `INSERT INTO ${this.#log}_segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[first, count, minTime, maxTime, firstId, lastId, terms, columns, lines],
+      `INSERT INTO ${this.#log}_segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[first, count, minTime, maxTime, firstId, lastId, checksum, terms, columns, lines],
     );
-    this.#exec(`INSERT INTO ${this.#log}_posting SELECT value, ?1 FROM json_each(?2)`, first, terms);
+    this.#each(
+      `INSERT INTO ${this.#log}_posting SELECT value, ${first} FROM json_each(?)`,
+      segment.terms,
+    );
   }
 
   #removeSegment({ first, terms }: SegmentHeader): void {
     this.#exec(`DELETE FROM ${this.#log}_segment WHERE first = ?`, first);
-    const sql = `DELETE FROM ${this.#log}_posting WHERE first = ?1 AND term IN (SELECT value FROM json_each(?2))`;
-    this.#exec(sql, first, JSON.stringify(terms));
+    this.#each(`DELETE FROM ${this.#log}_posting WHERE term IN ${LISTED} AND first = ?2`, terms, first);
   }
 
   #putValue(key: string, value: StoredValue | undefined): void {
     if (value === undefined) {
-      this.#exec(`DELETE FROM ${this.#log}_value WHERE key = ?`, key);
+      this.#exec(`DELETE FROM ${this.#log}_value WHERE key = ?`, encodeKey(key));
       return;
     }
     const bytes = value instanceof Uint8Array ? value : null;
     const json = bytes === null ? JSON.stringify(value) : null;
-    this.#exec(`INSERT OR REPLACE INTO ${this.#log}_value VALUES (?, ?, ?)`, key, json, bytes);
+    this.#exec(
+      `INSERT OR REPLACE INTO ${this.#log}_value VALUES (?, ?, ?)`,
+      encodeKey(key),
+      json,
+      bytes,
+    );
+  }
+
+  /** Runs the statement for all items, as JSON texts that each stay below what one binding may hold. */
+  #each(sql: string, items: readonly unknown[], ...more: SqlValue[]): readonly SqlRow[] {
+    return jsonLists(items).flatMap((list) => this.#exec(sql, list, ...more));
   }
 
   #exec(sql: string, ...bindings: SqlValue[]): readonly SqlRow[] {
@@ -221,16 +230,16 @@ function toHeader(row: SqlRow): SegmentHeader {
     get terms() {
       return (terms ??= JSON.parse(row['terms'] as string) as string[]);
     },
-    columns: toBytes(row['columns'] as Uint8Array<ArrayBuffer> | ArrayBuffer),
+    checksum: row['checksum'] as number,
+    columns: toBytes(row['columns'] as Blob),
   };
 }
 
 function toValue(row: SqlRow): StoredValue {
-  const bytes = row['bytes'] as Uint8Array<ArrayBuffer> | ArrayBuffer | null;
+  const bytes = row['bytes'] as Blob | null;
   return bytes === null ? (JSON.parse(row['json'] as string) as JsonValue) : toBytes(bytes);
 }
 
-/** Durable Objects give an ArrayBuffer, `node:sqlite` a Uint8Array. */
-function toBytes(blob: Uint8Array<ArrayBuffer> | ArrayBuffer): Uint8Array<ArrayBuffer> {
+function toBytes(blob: Blob): Uint8Array<ArrayBuffer> {
   return blob instanceof ArrayBuffer ? new Uint8Array(blob) : blob;
 }

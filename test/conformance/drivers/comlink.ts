@@ -3,6 +3,7 @@ import { wrap } from 'comlink';
 import { deleteDB } from 'idb';
 import { open, remoteStorage, type RemoteStorage } from '../../../src/storage/remote.ts';
 import type { StorageHarness } from '../../../src/testing.ts';
+import { damageRecord } from './indexeddb.ts';
 import type { IndexedDbHost } from './indexeddb-worker.ts';
 
 let harnesses = 0;
@@ -23,6 +24,7 @@ export function comlinkHarness(): StorageHarness {
           host.call(number, name, given);
       return remoteStorage(new Proxy({} as RemoteStorage, { get: method as never }));
     },
+    damage: (log, text) => damageRecord(`millrace:${prefix}${log}`, text),
     async cleanup() {
       worker.terminate();
       for (const name of names) await deleteDB(name);

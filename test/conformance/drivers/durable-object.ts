@@ -1,6 +1,7 @@
 /** The SQLite driver on the storage of one Durable Object, with calls that can be made to fail. */
 import { openSqlite, type SqlDatabase, type SqlRow } from 'millrace';
 import type { StorageHarness } from 'millrace/testing';
+import { damageRow } from './damage-row.ts';
 
 export function durableObjectHarness(storage: DurableObjectStorage): StorageHarness {
   const database: SqlDatabase = {
@@ -24,6 +25,7 @@ export function durableObjectHarness(storage: DurableObjectStorage): StorageHarn
       calls = 0;
       return opened;
     },
+    damage: (log, text) => damageRow(database, table(log), text),
     openBroken: () => openSqlite(database, { log: 'no; such' }),
   };
 }

@@ -1,5 +1,5 @@
 /** The IndexedDB driver in this very page, with calls that can be made to fail. */
-import { deleteDB } from 'idb';
+import { deleteDB, openDB } from 'idb';
 import { openIndexedDb } from '../../../src/storage/indexeddb.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
 import type { StorageHarness } from '../../../src/testing.ts';
@@ -30,6 +30,7 @@ export function indexedDbHarness(): StorageHarness {
       await makeNewer(`millrace:${name}`);
       return openIndexedDb({ log: name });
     },
+    damage: (log, text) => damageRecord(`millrace:${prefix}${log}`, text),
     cleanup: async () => {
       for (const storage of opened) await storage.close();
       for (const name of names) await deleteDB(name);
@@ -59,6 +60,20 @@ export async function withFailingCalls<T>(failAt: number, call: () => T | Promis
   } finally {
     for (const [name, original] of originals) prototype[name] = original;
   }
+}
+
+/** Overwrites the first byte of the text with a line break, in the record of the segment that holds it. */
+export async function damageRecord(name: string, text: string): Promise<void> {
+  const database = await openDB(name);
+  const transaction = database.transaction('segments', 'readwrite');
+  for (const record of (await transaction.store.getAll()) as { lines: Uint8Array }[]) {
+    const at = new TextDecoder('latin1').decode(record.lines).indexOf(text);
+    if (at < 0) continue;
+    record.lines[at] = 10;
+    await transaction.store.put(record);
+  }
+  await transaction.done;
+  database.close();
 }
 
 function makeNewer(name: string): Promise<void> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { openSqlite, type SqlDatabase, type SqlRow } from '../../../src/storage/sqlite.ts';
+import { damageRow } from './damage-row.ts';
 import type { StorageHarness } from '../../../src/testing.ts';
 
 /** A database file as the driver asks for one. Statements are prepared once. */
@@ -56,6 +57,7 @@ export function nodeSqliteHarness(): StorageHarness {
       return storage;
     },
     openBroken: () => openSqlite(nodeSqlite(path), { log: 'no; such' }),
+    damage: (log, text) => damageRow(nodeSqlite(path), table(log), text),
     cleanup: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
