@@ -21,6 +21,24 @@ export interface ErrorDetails {
     readonly expected: ExpectedVersion;
     readonly actual: number;
   };
+  /** A subject never had that version, or was not there yet at that time. */
+  'version.missing': { readonly subject: string; readonly asked: number; readonly actual: number };
+  /** The start of a subject's history was trimmed, and no snapshot stands in for it: its state cannot be known. */
+  'history.trimmed': { readonly subject: string; readonly version: number; readonly readable: number };
+  /** An aggregate's last event has deleted it: it takes no more commands. */
+  'aggregate.deleted': { readonly subject: string };
+  /** An old event could not be read as today's. */
+  'upcast.failed': {
+    readonly type: string;
+    readonly version: number;
+    readonly id: string;
+    readonly position: number;
+    readonly reason: string;
+  };
+  /** An inline projection could not fold an event: nothing of the commit was stored. */
+  'projection.failed': { readonly projection: string; readonly id: string; readonly reason: string };
+  /** Sealed data that its key does not open: it was damaged, or sealed by somebody else. */
+  'seal.broken': { readonly subject: string; readonly id: string; readonly position: number };
   /** A producer's sequence does not follow on its head: `expected` is the one to go on with. */
   'producer.gap': { readonly producer: string; readonly expected: number; readonly received: number };
   /** A newer epoch of the producer has written: the older one may no longer. */
@@ -30,6 +48,25 @@ export interface ErrorDetails {
   'cursor.invalid': { readonly cursor: string };
   /** A query, or an option, has a value that means nothing. */
   'query.invalid': { readonly path: string; readonly value: unknown; readonly reason: string };
+  /** A topic or its pattern is malformed. `word` counts from 0. */
+  'topic.invalid': { readonly topic: string; readonly reason: string; readonly word?: number };
+  /** A middleware called `next` twice, or after it had ended. */
+  'middleware.misused': { readonly middleware: string; readonly reason: string };
+  /** What was waited for did not come in time. */
+  timeout: { readonly what: string; readonly timeoutMs: number };
+  /** A pattern is malformed. `path` is the JSON pointer into the pattern; `rule` is the rule's id, where it is a rule's. */
+  'pattern.invalid': {
+    readonly path: string;
+    readonly value: unknown;
+    readonly reason: string;
+    readonly rule?: string;
+  };
+  /** A filter, a routing rule or a target is not what it must be. `path` is a JSON pointer into it. */
+  'routing.invalid': { readonly path: string; readonly value: unknown; readonly reason: string };
+  /** A filter, a rule or a target of that name is there already. */
+  'routing.conflict': { readonly name: string };
+  /** There is no filter, no rule or no target of that name. */
+  'routing.unknown': { readonly name: string };
   /** A documented bound was passed. Nothing was stored. */
   'limit.exceeded': { readonly limit: string; readonly maximum: number; readonly actual: number };
   'storage.closed': { readonly log: string };

@@ -43,11 +43,24 @@ const outcomes: Readonly<Record<ProblemCode, readonly [status: ContentfulStatusC
   'catalogue.invalid': [400, 'The catalogue is invalid'],
   'catalogue.unknown-type': [400, 'The type is unknown'],
   'version.conflict': [409, 'The subject is at another version'],
+  'version.missing': [404, 'The version does not exist'],
+  'history.trimmed': [410, 'The history was trimmed'],
+  'aggregate.deleted': [410, 'The aggregate is deleted'],
+  'upcast.failed': [500, 'An old event cannot be read'],
+  'projection.failed': [500, 'A projection failed'],
+  'seal.broken': [500, 'Sealed data cannot be read'],
   'producer.gap': [409, 'The producer sequence has a gap'],
   'producer.fenced': [409, 'A newer epoch of the producer has taken over'],
   'producer.diverged': [409, 'The producer has lost its tail'],
   'cursor.invalid': [400, 'The cursor is invalid'],
   'query.invalid': [400, 'A parameter is invalid'],
+  'topic.invalid': [400, 'The topic is malformed'],
+  'middleware.misused': [500, 'A middleware is misused'],
+  timeout: [504, 'It took too long'],
+  'pattern.invalid': [400, 'The pattern is invalid'],
+  'routing.invalid': [400, 'The rule is invalid'],
+  'routing.conflict': [409, 'The name is taken'],
+  'routing.unknown': [404, 'There is none of that name'],
   'limit.exceeded': [413, 'A limit is exceeded'],
   'storage.closed': [503, 'The storage is not available'],
   'storage.open-failed': [503, 'The storage is not available'],
@@ -103,7 +116,7 @@ export function refusal(problem: Problem): HTTPException {
 
 export function errorResponse(error: Error, context: Context): Response {
   if (error instanceof HTTPException) return error.getResponse();
-  if (isWireError(error)) return problemResponse(problemOf(error));
+  if (isWireError(error)) return problemResponse(problemOf(error, context.req.method));
   if (isOverload(error))
     return problemResponse({ code: 'edge.overloaded', detail: 'try again in a moment' });
   logFailure(`${context.req.method} ${context.req.routePath}`, error);
@@ -113,16 +126,21 @@ export function errorResponse(error: Error, context: Context): Response {
   });
 }
 
-function problemOf(error: WireError): Problem {
+function problemOf(error: WireError, method: string): Problem {
   const { code, details } = error;
   // The storage's own words name its inside.
   const inside = code.startsWith('storage.');
   return {
     code,
-    detail: inside ? 'nothing of the request was stored; try again in a moment' : error.message,
+    detail: inside ? outside(method) : error.message,
     ...('path' in details && { errors: [{ pointer: details.path, detail: details.reason }] }),
     ...(detailed.has(code) && { more: { details } }),
   };
+}
+
+function outside(method: string): string {
+  const stored = method === 'POST' ? 'nothing of the request was stored; ' : '';
+  return `${stored}try again in a moment`;
 }
 
 /** How workerd marks what may be asked again: an object that was moved, evicted or is too busy. */
