@@ -28,6 +28,8 @@ export interface EdgeProcess {
   readonly pid: number;
   /** Resolves when wrangler has ended, whoever ended it. */
   readonly exited: Promise<void>;
+  /** Resolves when the edge has not answered ten times in a row, 2 s apart, or the signal is aborted. */
+  silent(signal: AbortSignal): Promise<void>;
   /** Sends a signal, SIGKILL by default, to every process of the edge at once; resolves when all are gone. */
   kill(signal?: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Ends the edge in good order, within five seconds or by force. */
@@ -39,6 +41,9 @@ export interface EdgeProcess {
 const root = join(import.meta.dirname, '..');
 const wrangler = join(root, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
 const outputBound = 16 * 1024;
+const HEALTH_CHECK_MS = 2_000;
+const HEALTH_LIMIT_MS = 2_000;
+const HEALTH_FAILURES = 10;
 
 /**
  * Starts the edge and resolves when it answers.
@@ -55,6 +60,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
     port,
     pid: child.pid ?? 0,
     exited,
+    silent: (signal) => silence(port, signal),
     output,
     kill: (signal = 'SIGKILL') => killGroup(child, signal, exited),
     stop: () => stopGroup(child, exited),
@@ -152,10 +158,18 @@ async function answering(edge: EdgeProcess, limitMs: number, signal?: AbortSigna
   throw new Error(`The edge did not start. Its last words:\n${edge.output().trim()}`);
 }
 
-async function healthy(port: number): Promise<boolean> {
+/** wrangler runs on when a workerd of its own has died. It starts another, which takes some seconds; or it does not. */
+async function silence(port: number, signal: AbortSignal): Promise<void> {
+  for (let failures = 0; failures < HEALTH_FAILURES && !signal.aborted;) {
+    await pause(HEALTH_CHECK_MS);
+    failures = (await healthy(port, HEALTH_LIMIT_MS)) ? 0 : failures + 1;
+  }
+}
+
+async function healthy(port: number, limitMs = 5_000): Promise<boolean> {
   try {
     const answer = await fetch(`http://127.0.0.1:${port}/health`, {
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(limitMs),
     });
     await answer.body?.cancel();
     return answer.ok;

@@ -1,63 +1,169 @@
 /** `npm start`, as the README says it: one line, and there is a page and an edge; Ctrl-C, and nothing is left. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..', '..');
+const POLL_MS = 100;
+
+let state: string;
+let port: number;
+let url: string;
+
+beforeEach(async () => {
+  state = mkdtempSync(join(tmpdir(), 'millrace-start-'));
+  port = await freePort();
+  url = `http://localhost:${port}`;
+});
+
+afterEach(() => rmSync(state, { recursive: true, force: true }));
 
 test('npm start serves the page and the edge, keeps its state, and Ctrl-C ends all of it', async () => {
-  const state = mkdtempSync(join(tmpdir(), 'millrace-start-'));
-  const port = await freePort();
-  const url = `http://localhost:${port}`;
-  try {
-    await whileRunning(port, state, async () => {
-      expect(await (await fetch(url)).text()).toContain('<title>');
-      const published = await fetch(`${url}/events`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ id: 'first', type: 'order.placed', data: { total: 30 }, source: 'test' }),
-      });
-      expect(await published.json()).toMatchObject({ event_id: 'first', status: 'published' });
+  await whileRunning(async () => {
+    expect(await (await fetch(url)).text()).toContain('<title>');
+    const published = await fetch(`${url}/events`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id: 'first', type: 'order.placed', data: { total: 30 }, source: 'test' }),
     });
+    expect(await published.json()).toMatchObject({ event_id: 'first', status: 'published' });
+  });
+  await expect(fetch(url)).rejects.toThrow('fetch failed');
+  await whileRunning(async () => {
+    expect(await (await fetch(`${url}/events/first`)).json()).toMatchObject({
+      id: 'first',
+      data: { total: 30 },
+    });
+  });
+});
+
+test('a second one on the same state is refused by name, and a signal to npm alone ends the first', async () => {
+  await whileRunning(async (npm) => {
+    const built = () => statSync(join(root, 'dist', 'demo', 'index.html')).mtimeMs;
+    const before = built();
+    const second = start(await freePort());
+    expect(await second.exited).toBe(1);
+    const named =
+      /Millrace runs already on the state in .*\(process (\d+), port (\d+)\): .*MILLRACE_STATE\.$/m;
+    const [, pid, itsPort] = named.exec(second.output())!;
+    expect([processes().has(Number(pid)), Number(itsPort)]).toEqual([true, port]);
+    expect(built()).toBe(before);
+    expect((await fetch(url)).ok).toBe(true);
+
+    const ours = descendants(npm.pid!);
+    expect(ours.length).toBeGreaterThan(3);
+    npm.kill('SIGTERM');
+    await until(() => ours.every((process) => !processes().has(process)));
     await expect(fetch(url)).rejects.toThrow('fetch failed');
-    await whileRunning(port, state, async () => {
-      expect(await (await fetch(`${url}/events/first`)).json()).toMatchObject({
-        id: 'first',
-        data: { total: 30 },
-      });
-    });
+  });
+});
+
+test('an edge that answers no more is stopped, and said to have died', async () => {
+  const npm = start(port);
+  try {
+    await npm.said(url);
+    const ours = descendants(npm.child.pid!);
+    const commands = processes();
+    const entry = ours.find((pid) => commands.get(pid)!.command.includes(`entry=127.0.0.1:${port}`))!;
+    // Its parent would start another one.
+    process.kill(commands.get(entry)!.parent, 'SIGSTOP');
+    process.kill(entry, 'SIGKILL');
+    expect(await npm.exited).not.toBe(0);
+    expect(npm.output()).toContain(`The edge at ${url} answers no more and was stopped`);
+    await until(() => ours.every((pid) => !processes().has(pid)));
   } finally {
-    rmSync(state, { recursive: true, force: true });
+    interrupt(npm.child);
   }
 });
 
-/** Runs `npm start` until it says that it is running, then the test, then presses Ctrl-C and waits for its end. */
-async function whileRunning(port: number, state: string, run: () => Promise<void>): Promise<void> {
+interface Started {
+  readonly child: ChildProcess;
+  /** Its exit code, `null` where a signal has ended it. */
+  readonly exited: Promise<number | null>;
+  output(): string;
+  /** Resolves when it has written the text; rejects when it ends before. */
+  said(text: string): Promise<void>;
+}
+
+function start(onPort: number): Started {
   const child = spawn('npm', ['start'], {
-    cwd: join(import.meta.dirname, '..', '..'),
+    cwd: root,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, PORT: String(port), MILLRACE_STATE: state },
+    env: { ...process.env, PORT: String(onPort), MILLRACE_STATE: state },
   });
-  const exited = new Promise<void>((done) => child.once('exit', () => done()));
-  let output = '';
-  const said = new Promise<void>((done, fail) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (output.includes(`http://localhost:${port}`)) done();
+  let written = '';
+  const listeners = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      written += chunk.toString();
+      for (const listener of listeners) listener();
     });
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    void exited.then(() => fail(new Error(`npm start ended early:\n${output}`)));
-  });
+  }
+  const exited = new Promise<number | null>((done) => child.once('exit', done));
+  const said = (text: string) =>
+    new Promise<void>((done, fail) => {
+      const listener = () => (written.includes(text) ? done() : undefined);
+      listeners.add(listener);
+      listener();
+      void exited.then(() => fail(new Error(`npm start ended early:\n${written}`)));
+    });
+  return { child, exited, output: () => written, said };
+}
+
+/** Runs `npm start` until it says that it is running, then the test, then presses Ctrl-C and waits for its end. */
+async function whileRunning(run: (npm: ChildProcess) => Promise<void>): Promise<void> {
+  const { child, exited, said } = start(port);
   try {
-    await said;
-    await run();
+    await said(url);
+    await run(child);
   } finally {
-    // Ctrl-C in a terminal goes to the whole foreground group.
-    if (child.exitCode === null) process.kill(-child.pid!, 'SIGINT');
+    interrupt(child);
     await exited;
   }
+}
+
+/** Ctrl-C in a terminal goes to the whole foreground group. */
+function interrupt({ pid }: ChildProcess): void {
+  try {
+    process.kill(-pid!, 'SIGINT');
+  } catch {
+    // All of it has ended.
+  }
+}
+
+interface Process {
+  readonly parent: number;
+  readonly command: string;
+}
+
+/** All that run, by id. The dead that nobody has yet reaped run no more. */
+function processes(): Map<number, Process> {
+  const found = new Map<number, Process>();
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8');
+      if (state !== 'Z' && state !== 'X') found.set(Number(entry), { parent: Number(parent), command });
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found;
+}
+
+function descendants(of: number): number[] {
+  const all = processes();
+  const children = [...all].filter(([, { parent }]) => parent === of).map(([pid]) => pid);
+  return children.flatMap((pid) => [pid, ...descendants(pid)]);
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  await expect.poll(holds, { interval: POLL_MS, timeout: 15_000 }).toBe(true);
 }
 
 function freePort(): Promise<number> {

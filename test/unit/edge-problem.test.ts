@@ -60,6 +60,7 @@ describe('a failure of the edge itself', () => {
     const { status, text, headers } = await answerTo(error);
     expect([status, headers.get('retry-after')]).toEqual([503, '1']);
     expect(text).not.toContain('inside');
+    expect(text).not.toContain('nothing of the request was stored');
   });
 
   it.each(['retryable', 'overloaded'])('of an object that is %s is to be tried again', async (mark) => {

@@ -32,6 +32,11 @@ export class ReplayEdge {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [, id] = /^\/events\/(.+)$/.exec(request.url ?? '') ?? [];
+    if (request.method === 'GET') {
+      const known = id !== undefined && this.stored.has(decodeURIComponent(id));
+      return void response.writeHead(known ? 200 : 404).end();
+    }
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);

@@ -37,12 +37,19 @@ describe('a field that is wrong is named', () => {
     [{ ...order, correlation_id: {} }, '/correlation_id'],
     [{ ...order, causation_id: 1 }, '/causation_id'],
     [{ ...order, subject: false }, '/subject'],
+    [{ ...order, subject: [] }, '/subject'],
+    [{ ...order, subject: '' }, '/subject'],
+    [{ ...order, subject: `\ud800${'x'.repeat(512)}` }, '/subject'],
+    // What no address could name.
+    [{ ...order, id: 'live' }, '/id'],
+    [{ ...order, id: '.' }, '/id'],
+    [{ ...order, id: '..' }, '/id'],
+    [{ ...order, type: '..' }, '/type'],
+    [{ ...order, correlation_id: '.' }, '/correlation_id'],
   ])('%j', async (event, pointer) => {
-    expect(await problem(publish(event))).toMatchObject({
-      status: 400,
-      code: 'event.invalid',
-      errors: [{ pointer }],
-    });
+    const alone = await problem(publish(event));
+    expect(alone).toMatchObject({ status: 400, code: 'event.invalid', errors: [{ pointer }] });
+    expect(alone.detail).toMatch(/; nothing of the request was stored$/);
     const inArray = await problem(publish([order, order, order, event]));
     expect(inArray).toMatchObject({ status: 400, errors: [{ pointer: `/3${pointer}` }] });
   });
@@ -57,6 +64,22 @@ describe('a field that is wrong is named', () => {
       '/3',
       '/4',
     ]);
+  });
+
+  it.each([
+    ['1e400', '/data'],
+    ['-1e400', '/data'],
+    ['{"a":[0,{"b~/c":1e999}]}', '/data/a/1/b~0~1c'],
+  ])('a number that would be stored as null: %s', async (data, pointer) => {
+    const event = `{"type":"a.b","source":"s","data":${data}}`;
+    expect(await problem(post(event))).toMatchObject({
+      status: 400,
+      code: 'event.invalid',
+      errors: [{ pointer }],
+    });
+    expect(await problem(post(`[${JSON.stringify(order)},${event}]`))).toMatchObject({
+      errors: [{ pointer: `/1${pointer}` }],
+    });
   });
 
   it('null in an optional field is its absence', async () => {
@@ -164,7 +187,9 @@ describe('a request past its bounds', () => {
 
   it('with an event that is too long, which is named', async () => {
     const long = { ...order, data: 'x'.repeat(262_144) };
-    expect(await problem(publish(long))).toMatchObject({ status: 413, errors: [{ pointer: '' }] });
+    const alone = await problem(publish(long));
+    expect(alone).toMatchObject({ status: 413, errors: [{ pointer: '' }] });
+    expect(alone.detail).toMatch(/^the body is an event of 262\d+ characters, the limit is 262144: /);
     expect(await problem(publish([order, long]))).toMatchObject({
       status: 413,
       errors: [{ pointer: '/1' }],

@@ -113,6 +113,19 @@ describe('GET /events', () => {
     expect(types).toEqual(seen.toReversed());
   });
 
+  it('refuses a cursor past the head, which is of another log or of a state that was lost', async () => {
+    for (const path of ['/events', '/events/correlation/c']) {
+      expect(await json(ask(`${path}?after=10`))).toMatchObject({ events: [] });
+      const refused = await problem(ask(`${path}?after=11`));
+      expect(refused).toMatchObject({ status: 400, code: 'cursor.invalid' });
+      expect(refused.detail).toMatch(/^the cursor 11 is past the log's head, 10: .* another log/);
+    }
+    await json(publish(event(0)));
+    expect(await json(ask('/events?after=11'))).toMatchObject({ events: [] });
+    // Backwards, it is before anything that there may be: the latest.
+    expect(ids(await json(ask('/events/type/order.placed?before=2zz')))).toEqual(['e-0']);
+  });
+
   it('answers HEAD without a body', async () => {
     for (const path of ['/events', '/events/live', '/health']) {
       const response = await ask(path, { method: 'HEAD' });
@@ -142,6 +155,15 @@ describe('a query that means nothing is refused and named', () => {
     ['/sync/head', '/producer'],
     ['/sync/head?producer=', '/producer'],
     [`/sync/head?producer=${'x'.repeat(129)}`, '/producer'],
+    ['/events?limit=1&afer=10', '/afer'],
+    ['/events?before=10', '/before'],
+    ['/events/e-1?limit=1', '/limit'],
+    ['/events/live?since=10', '/since'],
+    ['/events/type/a.b?after=10', '/after'],
+    ['/events/correlation/c?a~/b=1', '/a~0~1b'],
+    ['/sync/pull?cursor=10', '/cursor'],
+    ['/sync/head?producer=p&epoch=1', '/epoch'],
+    ['/windows/events-per-minute?form=2026-01-02T00:00Z', '/form'],
     ['/windows/events-per-minute?from=yesterday', '/from'],
     ['/windows/events-per-minute?to=2026-02-30T00:00:00Z', '/to'],
     ['/windows/events-per-minute?from=2026-01-02T00:00Z&to=2026-01-01T00:00Z', '/to'],
@@ -149,6 +171,8 @@ describe('a query that means nothing is refused and named', () => {
     const body = await problem(ask(path));
     expect(body).toMatchObject({ status: 400, errors: [{ pointer }] });
     expect(body.errors).toHaveLength(1);
+    expect(body.detail).toContain(pointer);
+    expect(body.detail).not.toContain('stored');
   });
 });
 

@@ -200,7 +200,60 @@ describe('a push', () => {
   });
 });
 
+describe('a line that can be read in more than one way', () => {
+  const fields = `"id":"e","type":"a.b","timestamp":"2026-01-31T09:30:00.000Z","source":"s","priority":2`;
+  const plain = `{"id":"e","type":"a.b","data":{"a":2},"timestamp":"2026-01-31T09:30:00.000Z","source":"s","priority":2}`;
+
+  it.each([
+    ['repeats a key', `{"id":"f","type":"x.y","data":{"a":2},${fields}}`],
+    ['repeats it escaped', `{"\\u0069d":"f","data":{"a":2},${fields}}`],
+    ['repeats a key inside', `{${fields},"data":{"a":1,"a":2}}`],
+    ['has an unknown key', `{${fields},"data":{"a":2},"admin":true}`],
+    ['has a key of the language', `{${fields},"data":{"a":2},"constructor":1}`],
+  ])('since it %s is given as the event alone', async (_, given) => {
+    await json(push(1, 1, { lines: [given] }));
+    expect((await pull()).lines).toEqual([plain]);
+    expect(await (await ask('/events/e')).text()).toBe(plain);
+    expect(await json(push(1, 1, { lines: [given] }))).toMatchObject({ repeated: true });
+  });
+
+  it.each([
+    `{ "priority" : 2 ,${fields.slice(0, -13)},"data":[{"id":1,"a":"\\\\"},{"id":2,"x":"\\",\\"id\\":"}]}`,
+    `{${fields},"data":{"unknown":1.0,"a":{"unknown":1e2}},"subject":null}`,
+    `{${fields},"data":"\\u0041{[\\\\","correlation_id":"c"}`,
+  ])('but not since it is written otherwise: %s', async (given) => {
+    await json(push(1, 1, { lines: [given] }));
+    expect((await pull()).lines).toEqual([given]);
+  });
+});
+
+it('a pushed event that no address could name, or whose number is none of JSON’s, is rejected', async () => {
+  const bad = [
+    line(1),
+    line(2, { id: 'live' }),
+    line(3, { id: '.' }),
+    line(4, { id: '..' }),
+    line(5, { type: '.' }),
+    line(6, { correlation_id: '..' }),
+    line(7, { data: { a: [0] } }).replace('[0]', '[1e400]'),
+  ];
+  const refused = await problem(push(1, bad.length, { lines: bad }));
+  expect(refused).toMatchObject({ status: 422, code: 'sync.refused' });
+  expect(refused.rejected?.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(refused.rejected?.[5]?.reason).toMatch(/^data\/a\/0 must be a number/);
+  expect(await stored()).toBe(0);
+});
+
 describe('a pull', () => {
+  it('past the head of the log is refused', async () => {
+    await json(push(1, 2));
+    expect((await pull('?after=12')).lines).toEqual([]);
+    expect(await problem(ask('/sync/pull?after=13'))).toMatchObject({
+      status: 400,
+      code: 'cursor.invalid',
+    });
+  });
+
   it('gives the lines as they were captured, by pages that fit together', async () => {
     await json(push(1, 25));
     const seen: string[] = [];

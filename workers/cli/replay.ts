@@ -8,7 +8,8 @@ import { openCheckpoint } from './replay/checkpoint.ts';
 import { readLines } from './replay/lines.ts';
 import { createProgressDisplay } from './replay/progress-display.ts';
 import { replay, summary } from './replay/replay.ts';
-import { createSender } from './replay/sender.ts';
+import { LastingError } from './replay/request.ts';
+import { createLookup, createSender } from './replay/sender.ts';
 
 async function main(): Promise<number> {
   const given = readArguments();
@@ -25,7 +26,8 @@ async function main(): Promise<number> {
   try {
     return await run(given, size);
   } catch (error) {
-    const goOn = given.file === '-' ? '' : ' Run the same command again to go on.';
+    const lasting = given.file === '-' || error instanceof LastingError;
+    const goOn = lasting ? '' : ' Run the same command again to go on.';
     console.error(`${(error as Error).message}${goOn}`);
     return 1;
   }
@@ -51,9 +53,10 @@ async function run(given: ReplayArguments, size: number | undefined): Promise<nu
     );
   try {
     const progress = await replay({
-      lines: readLines(file),
+      lines: () => readLines(file),
       send: createSender({ url, signal, onRetry }),
-      checkpoint: openCheckpoint({ file, url, size }),
+      knows: createLookup({ url, signal, onRetry }),
+      checkpoint: openCheckpoint({ file, url }),
       display,
       batch,
       restart,

@@ -29,7 +29,8 @@ export async function openLive(
   options: LiveOptions,
 ): Promise<ReadableStream<Uint8Array>> {
   const { head } = await storage.stats();
-  // A cursor from beyond the head is of another log, or of a state that was lost: what comes next is new to it.
+  // A cursor from beyond the head is of another log, or of a state that was lost: what comes next is new to it. Pages
+  // refuse it. Here that would end an EventSource for good, which asks again with the cursor it has and shows nobody why.
   const start = Math.min(options.after ?? head, head);
   return new LiveStream(storage, options, start).stream;
 }

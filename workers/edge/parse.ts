@@ -1,19 +1,36 @@
 /** Puts a request through its schema, and says by JSON pointer what is wrong with it. */
 import type { z } from 'zod';
-import { MAX_FIELD_PROBLEMS, refusal, type FieldProblem, type ProblemCode } from './problem.ts';
+import { MAX_FIELD_PROBLEMS, refusal, type FieldProblem } from './problem.ts';
 
-/** @throws HTTPException 400 that names each field */
-export function parse<Schema extends z.ZodType>(
-  schema: Schema,
-  value: unknown,
-  code: ProblemCode,
-): z.output<Schema> {
-  const result = schema.safeParse(value);
+/** What a body holds, all of which is stored or nothing. @throws HTTPException 400 that names each field */
+export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const result = schema.safeParse(body);
   if (result.success) return result.data;
-  const errors = result.error.issues
-    .slice(0, MAX_FIELD_PROBLEMS)
-    .map(({ path, message }): FieldProblem => ({ pointer: pointerOf(path), detail: message }));
-  throw refusal({ code, detail: describeErrors(errors), errors });
+  const errors = problemsOf(result.error);
+  throw refusal({ code: 'event.invalid', detail: describeUnstored(errors), errors });
+}
+
+/** What is asked for by the address. @throws HTTPException 400 that names each parameter */
+export function parseQuery<Schema extends z.ZodType>(
+  schema: Schema,
+  parameters: Readonly<Record<string, string>>,
+): z.output<Schema> {
+  const result = schema.safeParse(parameters);
+  if (result.success) return result.data;
+  const errors = problemsOf(result.error);
+  throw refusal({ code: 'query.invalid', detail: describe(errors), errors });
+}
+
+function problemsOf({ issues }: z.ZodError): readonly FieldProblem[] {
+  const problems = issues.flatMap((issue): FieldProblem[] =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({
+          pointer: pointerOf([...issue.path, key]),
+          detail: 'is no parameter of this address',
+        }))
+      : [{ pointer: pointerOf(issue.path), detail: issue.message }],
+  );
+  return problems.slice(0, MAX_FIELD_PROBLEMS);
 }
 
 /** @throws HTTPException 400 for what is no JSON */
@@ -28,11 +45,16 @@ export function parseJson(text: string): unknown {
   }
 }
 
-export function describeErrors(errors: readonly FieldProblem[]): string {
+/** Of a request that would have stored something. */
+export function describeUnstored(errors: readonly FieldProblem[]): string {
+  return `${describe(errors)}; nothing of the request was stored`;
+}
+
+function describe(errors: readonly FieldProblem[]): string {
   const [first] = errors;
-  if (first === undefined) return 'the request is invalid; nothing of it was stored';
+  if (first === undefined) return 'the request is invalid';
   const others = errors.length > 1 ? `, and ${errors.length - 1} more` : '';
-  return `${first.pointer || 'the body'} ${first.detail}${others}; nothing of the request was stored`;
+  return `${first.pointer || 'the body'} ${first.detail}${others}`;
 }
 
 function pointerOf(path: readonly PropertyKey[]): string {

@@ -5,6 +5,8 @@
 import { DurableObject } from 'cloudflare:workers';
 import { isWireError, MillraceError } from '../../src/errors.ts';
 import { hostPorts } from '../../src/ports.ts';
+import { formatCursor } from '../../src/storage/cursor.ts';
+import type { Position } from '../../src/storage/position.ts';
 import { openSqlite } from '../../src/storage/sqlite.ts';
 import type { ProducerHead, Query, Storage } from '../../src/storage/storage.ts';
 import type { Count } from '../../src/windows/count.ts';
@@ -15,6 +17,7 @@ import {
   type WindowPageOptions,
 } from '../../src/windows/windowed-view.ts';
 import { readBounded } from './bounded-page.ts';
+import { catchUpWithHead } from './catch-up.ts';
 import type { Env } from './environment.ts';
 import { logFailure } from './failure-log.ts';
 import { producerHead, publish, push } from './ingest.ts';
@@ -72,13 +75,18 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
   page(query: Query): Promise<Reply<LinePage>> {
     return answer(async () => {
       const { events, next, more, head } = await readBounded(this.#storage, query);
+      checkWithin(head, query.after);
       return { lines: events.map(({ line }) => line), next, more, head };
     });
   }
 
   windows(options: WindowPageOptions): Promise<Reply<WindowPage<Count>>> {
     return answer(async () => {
-      while (await this.#catchUp());
+      await catchUpWithHead(this.#storage, {
+        producer: `window/${eventsPerMinute.name}`,
+        step: () => this.#catchUp(),
+        turn: () => new Promise((done) => hostPorts.after(0, done)),
+      });
       return this.#view.page(options);
     });
   }
@@ -103,6 +111,17 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
   async #catchUp(): Promise<boolean> {
     return (await this.#view.catchUp({ limit: EVENTS_A_CATCH_UP })).length > 0;
   }
+}
+
+/** A reader that waited there would be given, some day, what follows on a position that it never came to. */
+function checkWithin(head: Position, after: Position = 0): void {
+  if (after <= head) return;
+  const cursor = formatCursor(after);
+  throw new MillraceError(
+    'cursor.invalid',
+    `the cursor ${cursor} is past the log's head, ${formatCursor(head)}: it is of another log, or of a state that was lost; leave it out to start from the beginning`,
+    { cursor },
+  );
 }
 
 async function answer<T>(run: () => Promise<T>): Promise<Reply<T>> {

@@ -12,6 +12,10 @@ export interface Totals {
 export interface Progress extends Totals {
   /** The last line that was acknowledged or rejected. */
   readonly line: number;
+  /** Of all lines up to that one: a file that was edited there, or is another one, begins anew. */
+  readonly linesHash: string;
+  /** The last event that the edge acknowledged: an edge that has lost it begins anew. */
+  readonly lastId?: string | undefined;
 }
 
 export interface Checkpoint {
@@ -25,14 +29,12 @@ export interface CheckpointOptions {
   /** `-` has none: what was read of the standard input does not come again. */
   readonly file: string;
   readonly url: URL;
-  /** The file's, in bytes. A file that is smaller than it was is another one: it begins anew. */
-  readonly size?: number | undefined;
   /** Default: `.millrace/replay` in the working directory. */
   readonly directory?: string;
 }
 
 export function openCheckpoint(options: CheckpointOptions): Checkpoint {
-  const { file, url, size = 0, directory = join('.millrace', 'replay') } = options;
+  const { file, url, directory = join('.millrace', 'replay') } = options;
   if (file === '-')
     return { read: async () => undefined, write: async () => undefined, remove: async () => undefined };
   const name = createHash('sha256')
@@ -41,13 +43,13 @@ export function openCheckpoint(options: CheckpointOptions): Checkpoint {
     .slice(0, 24);
   const path = join(directory, `${name}.json`);
   return {
-    read: async () => readProgress(await readFile(path, 'utf8').catch(() => ''), size),
+    read: async () => readProgress(await readFile(path, 'utf8').catch(() => '')),
     async write(progress) {
       await mkdir(dirname(path), { recursive: true });
       // Renamed into place, so that a kill leaves the old one or the new one.
       await writeFile(
         `${path}.new`,
-        JSON.stringify({ file: resolve(file), url: url.href, size, ...progress }),
+        JSON.stringify({ file: resolve(file), url: url.href, ...progress }),
       );
       await rename(`${path}.new`, path);
     },
@@ -55,16 +57,15 @@ export function openCheckpoint(options: CheckpointOptions): Checkpoint {
   };
 }
 
-function readProgress(text: string, size: number): Progress | undefined {
+function readProgress(text: string): Progress | undefined {
   try {
-    const { line, accepted, duplicate, rejected, ...stored } = JSON.parse(text) as Progress & {
-      size: number;
-    };
-    if (!(stored.size <= size)) return undefined;
+    const stored = JSON.parse(text) as Progress;
+    const { line, linesHash, lastId, accepted, duplicate, rejected } = stored;
     const whole = [line, accepted, duplicate, rejected].every(
       (count) => Number.isSafeInteger(count) && count >= 0,
     );
-    return whole ? { line, accepted, duplicate, rejected } : undefined;
+    if (!whole || typeof linesHash !== 'string') return undefined;
+    return { line, linesHash, lastId, accepted, duplicate, rejected };
   } catch {
     return undefined;
   }

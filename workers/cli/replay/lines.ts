@@ -1,7 +1,7 @@
 /** The lines of a file, gzipped or not, in bounded memory. */
 import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { gunzip } from './gunzip.ts';
+import { LastingError } from './request.ts';
 
 export interface Line {
   /** From 1, as an editor counts them. */
@@ -16,13 +16,24 @@ export interface Line {
 const MAX_LINE_BYTES = 4_194_304;
 const NEWLINE = 0x0a;
 
-/** `-` reads the standard input. @throws Error that names the file, where it cannot be read to its end. */
+/**
+ * `-` reads the standard input.
+ *
+ * @throws LastingError where the file is damaged, Error where it cannot be read: both after the last line before it
+ */
 export async function* readLines(file: string): AsyncGenerator<Line> {
+  const name = file === '-' ? 'The standard input' : file;
+  let last = 0;
   try {
-    yield* read(file);
+    for await (const line of read(file)) {
+      last = line.number;
+      yield line;
+    }
   } catch (cause) {
-    const name = file === '-' ? 'The standard input' : file;
-    throw new Error(`${name} cannot be read to its end: ${(cause as Error).message}.`, { cause });
+    const { message, code = '' } = cause as NodeJS.ErrnoException;
+    if (code.startsWith('Z_'))
+      throw new LastingError(`${name} is damaged after line ${last}: ${message}.`, { cause });
+    throw new Error(`${name} cannot be read after line ${last}: ${message}.`, { cause });
   }
 }
 
@@ -57,11 +68,7 @@ async function unzip(chunks: AsyncGenerator<Buffer>): Promise<AsyncIterable<Buff
   }
   const whole = prepend(start, chunks);
   const zipped = start[0] === 0x1f && start[1] === 0x8b;
-  if (!zipped) return whole;
-  const source = Readable.from(whole);
-  const gunzip = createGunzip();
-  source.on('error', (error) => gunzip.destroy(error));
-  return source.pipe(gunzip);
+  return zipped ? gunzip(whole) : whole;
 }
 
 async function* prepend(start: Buffer, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

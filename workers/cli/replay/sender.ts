@@ -1,17 +1,10 @@
 /** Sends batches to an edge: again where it is out of reach, without those it refuses where it refuses some. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry, Rejection } from './batches.ts';
+import { LastingError, request, type RequestOptions } from './request.ts';
 
-export interface SenderOptions {
+export interface SenderOptions extends RequestOptions {
   /** The edge's address; the routes stand below it. */
   readonly url: URL;
-  readonly signal?: AbortSignal;
-  /** Told before each wait for an edge that is out of reach. */
-  readonly onRetry?: (reason: string, delayMs: number) => void;
-  /** Attempts at one request. Default: 10, which takes about two minutes. */
-  readonly attempts?: number;
-  /** The longest first wait; twice as long each time, up to 30 s. Default: 250. */
-  readonly backoffMs?: number;
 }
 
 export interface Sent {
@@ -20,14 +13,11 @@ export interface Sent {
   readonly rejected: readonly Rejection[];
 }
 
-/** Sends what can be sent of the entries. @throws Error where the edge is out of reach for good, or is no edge. */
+/** Sends what can be sent of the entries. @throws Error as `request` does, LastingError where there is no edge. */
 export type Send = (entries: readonly Entry[]) => Promise<Sent>;
 
-const MAX_BACKOFF_MS = 30_000;
-
 export function createSender(options: SenderOptions): Send {
-  const address = new URL(options.url);
-  address.pathname = `${address.pathname.replace(/\/+$/, '')}/events`;
+  const address = below(options.url, 'events');
 
   async function send(entries: readonly Entry[]): Promise<Sent> {
     const rejected: Rejection[] = [];
@@ -88,56 +78,33 @@ function rejections(entries: readonly Entry[], { detail, errors }: Problem): rea
   return [...reasons].map(([line, reason]) => ({ line, reason }));
 }
 
+/** Whether the edge has an event of that id. @throws Error as `request` does */
+export type Knows = (id: string) => Promise<boolean>;
+
+export function createLookup(options: SenderOptions): Knows {
+  return async (id) => {
+    const address = below(options.url, `events/${encodeURIComponent(id)}`);
+    const { status } = await request(address, { method: 'GET' }, options);
+    return status === 200;
+  };
+}
+
+function below(url: URL, path: string): URL {
+  const address = new URL(url);
+  address.pathname = `${address.pathname.replace(/\/+$/, '')}/${path}`;
+  return address;
+}
+
 /** Statuses that speak of the events; other refusals speak of the address, or of who asks. */
 const aboutEvents = new Set([400, 409, 413, 422]);
-const later = new Set([408, 425, 429]);
 
 async function ask(address: URL, entries: readonly Entry[], options: SenderOptions): Promise<Answer> {
-  const { signal, attempts = 10 } = options;
   const body = `[${entries.map(({ json }) => json).join(',')}]`;
-  for (let attempt = 1; ; attempt++) {
-    const { answer, reason, retryAfterMs } = await tryOnce(address, body, entries.length, signal);
-    if (answer !== undefined) return answer;
-    if (attempt >= attempts) throw new Error(`${address.origin} is out of reach: ${reason}.`);
-    const delayMs = retryAfterMs ?? backoff(attempt, options.backoffMs ?? 250);
-    options.onRetry?.(reason, delayMs);
-    await sleep(delayMs, undefined, { signal });
-  }
-}
-
-interface Attempt {
-  readonly answer?: Answer;
-  /** Why it is to be tried again. */
-  readonly reason: string;
-  readonly retryAfterMs?: number | undefined;
-}
-
-async function tryOnce(
-  address: URL,
-  body: string,
-  count: number,
-  signal?: AbortSignal,
-): Promise<Attempt> {
-  let response: Response;
-  let text: string;
-  try {
-    const headers = { 'content-type': 'application/json' };
-    response = await fetch(address, { method: 'POST', headers, body, signal: signal ?? null });
-    text = await response.text();
-  } catch (error) {
-    signal?.throwIfAborted();
-    const cause = (error as Error).cause;
-    return { reason: cause instanceof Error ? cause.message || cause.name : (error as Error).message };
-  }
-  const { status, headers } = response;
-  if (status >= 500 || later.has(status)) {
-    return { reason: `it answers ${status}`, retryAfterMs: readRetryAfter(headers.get('retry-after')) };
-  }
-  if (aboutEvents.has(status))
-    return { reason: '', answer: { ok: false, problem: readProblem(text, status) } };
-  const answer = status === 200 ? readAnswer(text, count) : undefined;
-  if (answer !== undefined) return { reason: '', answer };
-  throw new Error(`${address.href} answers ${status}, and not as an edge does: check --url.`);
+  const { status, text } = await request(address, { method: 'POST', body }, options);
+  if (aboutEvents.has(status)) return { ok: false, problem: readProblem(text, status) };
+  const answer = status === 200 ? readAnswer(text, entries.length) : undefined;
+  if (answer !== undefined) return answer;
+  throw new LastingError(`${address.href} answers ${status}, and not as an edge does: check --url.`);
 }
 
 function readAnswer(text: string, count: number): Answer | undefined {
@@ -168,14 +135,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Full jitter (Brooker, Exponential Backoff and Jitter, 2015). */
-function backoff(attempt: number, firstMs: number): number {
-  return Math.random() * Math.min(MAX_BACKOFF_MS, firstMs * 2 ** attempt);
-}
-
-function readRetryAfter(value: string | null): number | undefined {
-  const seconds = value === null || value.trim() === '' ? Number.NaN : Number(value);
-  return seconds >= 0 ? Math.min(seconds * 1000, MAX_BACKOFF_MS) : undefined;
 }

@@ -8,7 +8,7 @@ import { formatTimestamp } from '../../../src/event/timestamp.ts';
 import { encodeLine } from '../../../src/event/wire.ts';
 import { hostPorts } from '../../../src/ports.ts';
 import type { EdgeBindings } from '../environment.ts';
-import { describeErrors, parse, parseJson } from '../parse.ts';
+import { describeUnstored, parseBody, parseJson } from '../parse.ts';
 import { MAX_FIELD_PROBLEMS, refusal, type FieldProblem, type ProblemCode } from '../problem.ts';
 import { readBody } from '../request-body.ts';
 import { maxEvents, newEvent, newEvents, type NewEvent } from '../schema.ts';
@@ -20,12 +20,12 @@ const nextId = createIds(hostPorts);
 export const publishRoutes = new Hono<EdgeBindings>().post('/events', async (context) => {
   const body = parseJson(await readBody(context.req.raw, ['application/json']));
   if (!Array.isArray(body)) {
-    const event = parse(newEvent, body, 'event.invalid');
+    const event = parseBody(newEvent, body);
     const [published] = await publish(context, [event], () => '');
     return context.json(answerOf(published!));
   }
   if (body.length > maxEvents) throw tooMany(body.length);
-  const events = parse(newEvents, body, 'event.invalid');
+  const events = parseBody(newEvents, body);
   const published = await publish(context, events, (index) => `/${index}`);
   return context.json(published.map(answerOf));
 });
@@ -46,7 +46,7 @@ async function publish(
     pointer: `${pointerOf(index)}/id`,
     detail: 'is known with other content: give the new event an id of its own',
   }));
-  throw refusal({ code: 'event.conflict', detail: describeErrors(errors), errors });
+  throw refusal({ code: 'event.conflict', detail: describeUnstored(errors), errors });
 }
 
 /** @throws HTTPException that names each event which cannot be stored */
@@ -64,7 +64,7 @@ function encode(events: readonly NewEvent[], pointerOf: (index: number) => strin
   const [first] = failures;
   if (first === undefined) return lines;
   const errors = failures.slice(0, MAX_FIELD_PROBLEMS).map(({ field }) => field);
-  throw refusal({ code: first.code, detail: describeErrors(errors), errors });
+  throw refusal({ code: first.code, detail: describeUnstored(errors), errors });
 }
 
 function failureOf(error: unknown, pointer: string): { code: ProblemCode; field: FieldProblem } {
@@ -72,8 +72,11 @@ function failureOf(error: unknown, pointer: string): { code: ProblemCode; field:
     const { path, reason } = error.details;
     return { code: error.code, field: { pointer: pointer + path, detail: reason } };
   }
-  if (hasCode(error, 'limit.exceeded'))
-    return { code: error.code, field: { pointer, detail: error.message } };
+  if (hasCode(error, 'limit.exceeded')) {
+    const { actual, maximum } = error.details;
+    const detail = `is an event of ${actual} characters, the limit is ${maximum}: store large content elsewhere and refer to it`;
+    return { code: error.code, field: { pointer, detail } };
+  }
   throw error;
 }
 

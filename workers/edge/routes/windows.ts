@@ -5,7 +5,7 @@ import type { Count } from '../../../src/windows/count.ts';
 import { eventsPerMinute } from '../../../src/windows/events-per-minute.ts';
 import type { WindowPage, WindowPageOptions, WindowResult } from '../../../src/windows/windowed-view.ts';
 import type { EdgeBindings } from '../environment.ts';
-import { parse } from '../parse.ts';
+import { parseQuery } from '../parse.ts';
 import { windowsQuery } from '../schema.ts';
 import { unwrap } from '../shard-calls.ts';
 import { shardOf } from '../shard-of.ts';
@@ -13,7 +13,7 @@ import { shardOf } from '../shard-of.ts';
 export const windowRoutes = new Hono<EdgeBindings>().get(
   `/windows/${eventsPerMinute.name}`,
   async (context) => {
-    const range = parse(windowsQuery, context.req.query(), 'query.invalid');
+    const range = parseQuery(windowsQuery, context.req.query());
     const shard = shardOf(context.env);
     const read = async (options: WindowPageOptions) => unwrap(await shard.windows(options));
     // The first page is read before the answer begins, so that a failure is still a problem and no broken array.
