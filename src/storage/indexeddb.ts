@@ -1,6 +1,9 @@
 /**
  * A log in IndexedDB, shared by all tabs and workers of an origin. Commits that wait go down together, and other
  * tabs hear of them by a BroadcastChannel.
+ *
+ * The browser may take the database away: another tab upgrades or deletes it, or site data are cleared. It is opened again
+ * when it is next asked for; one that was deleted is an empty log then.
  */
 import type { IDBPDatabase } from 'idb';
 import { MillraceError } from '../errors.ts';
@@ -25,7 +28,8 @@ export interface IndexedDbOptions {
 /** @throws MillraceError `storage.open-failed` where there is no IndexedDB, or it refuses. */
 export async function openIndexedDb(options: IndexedDbOptions = {}): Promise<Storage> {
   const log = options.log ?? 'log';
-  const database = new IndexedDbLog(log, options.durability ?? 'relaxed', await open(log));
+  const database = new IndexedDbLog(log, options.durability ?? 'relaxed');
+  await database.open();
   const storage = new SegmentStorage(database);
   const channel = new BroadcastChannel(`millrace:${log}`);
   channel.addEventListener('message', ({ data }) => storage.hint(data as number));
@@ -35,11 +39,13 @@ export async function openIndexedDb(options: IndexedDbOptions = {}): Promise<Sto
   return groupCommits(storage);
 }
 
-async function open(log: string): Promise<IDBPDatabase<LogSchema>> {
+async function open(log: string, onLost: () => void): Promise<IDBPDatabase<LogSchema>> {
   try {
-    return await openLogDatabase(log);
+    return await openLogDatabase(log, onLost);
   } catch (cause) {
-    const message = `the log ${log} could not be opened in IndexedDB: ${(cause as Error).message}`;
+    const { name, message: reason } = cause as Error;
+    const newer = name === 'VersionError' ? '; another tab has upgraded it: reload the page' : '';
+    const message = `the log ${log} could not be opened in IndexedDB: ${reason}${newer}`;
     throw new MillraceError('storage.open-failed', message, { log }, { cause });
   }
 }
@@ -49,12 +55,19 @@ class IndexedDbLog implements SegmentDatabase {
   onWritten: (head: number) => void = () => {};
   onClosed: () => void = () => {};
   readonly #durability: 'relaxed' | 'strict';
-  readonly #database: IDBPDatabase<LogSchema>;
+  /** Missing while the browser has taken it away. */
+  #database: IDBPDatabase<LogSchema> | undefined;
+  #opening: Promise<void> | undefined;
+  #closed = false;
 
-  constructor(log: string, durability: 'relaxed' | 'strict', database: IDBPDatabase<LogSchema>) {
+  constructor(log: string, durability: 'relaxed' | 'strict') {
     this.log = log;
     this.#durability = durability;
-    this.#database = database;
+  }
+
+  /** For all who ask at the same time, once. */
+  open(): Promise<void> {
+    return (this.#opening ??= this.#open().finally(() => (this.#opening = undefined)));
   }
 
   async transact<T>(mode: 'read' | 'write', script: (tables: SegmentTables) => Script<T>): Promise<T> {
@@ -68,22 +81,58 @@ class IndexedDbLog implements SegmentDatabase {
   }
 
   close(): void {
+    this.#closed = true;
     this.onClosed();
-    this.#database.close();
+    this.#database?.close();
+  }
+
+  async #open(): Promise<void> {
+    const database: IDBPDatabase<LogSchema> = await open(this.log, () => {
+      if (this.#database === database) this.#database = undefined;
+    });
+    if (this.#closed) database.close();
+    this.#database = database;
+  }
+
+  /** Opens the database where it was taken away, at most once. */
+  async #begin<Mode extends 'readonly' | 'readwrite'>(mode: Mode) {
+    if (this.#database !== undefined) {
+      try {
+        return this.#transaction(this.#database, mode);
+      } catch (error) {
+        // Taken away, and this side has not heard of it yet.
+        if ((error as Error).name !== 'InvalidStateError') throw error;
+        this.#database = undefined;
+      }
+    }
+    await this.#reopen();
+    return this.#transaction(this.#database!, mode);
+  }
+
+  /** Fails as `storage.open-failed` where only a reload can help, else as what may be tried again. */
+  async #reopen(): Promise<void> {
+    const { log } = this;
+    if (this.#closed) throw new MillraceError('storage.closed', `the log ${log} is closed`, { log });
+    try {
+      await this.open();
+    } catch (error) {
+      const { cause, message } = error as Error;
+      if ((cause as Error).name === 'VersionError') throw error;
+      throw new MillraceError('storage.failed', message, { log, operation: 'open' }, { cause });
+    }
+  }
+
+  #transaction<Mode extends 'readonly' | 'readwrite'>(database: IDBPDatabase<LogSchema>, mode: Mode) {
+    return database.transaction(database.objectStoreNames, mode, { durability: this.#durability });
   }
 
   async #read<T>(script: (tables: SegmentTables) => Script<T>): Promise<T> {
-    const transaction = this.#database.transaction(this.#database.objectStoreNames, 'readonly');
+    const transaction = await this.#begin('readonly');
     return runScript(script(new IndexedDbTables(transaction)));
   }
 
   async #write<T>(script: (tables: SegmentTables) => Script<T>): Promise<T> {
-    const options = { durability: this.#durability };
-    const transaction = this.#database.transaction(
-      this.#database.objectStoreNames,
-      'readwrite',
-      options,
-    );
+    const transaction = await this.#begin('readwrite');
     const tables = new IndexedDbTables(transaction);
     // Both are awaited together: a transaction that aborts while the script runs is no unhandled rejection then.
     const run = this.#run(script, tables, transaction);

@@ -4,6 +4,7 @@
  */
 import { MillraceError, type ErrorDetails } from '../errors.ts';
 import type { Fetch, Ports } from '../ports.ts';
+import type { RefusalDetails } from './refusal.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 export interface HttpOptions {
@@ -27,6 +28,8 @@ export interface HttpRequest {
 interface Answer {
   readonly status: number;
   readonly body: string;
+  /** Whether the body says that it is problem details: an edge's own word, then, and no gateway's. */
+  readonly isProblem: boolean;
   readonly retryAfterMs: number | undefined;
 }
 
@@ -53,7 +56,9 @@ export function createAsk(options: HttpOptions): Ask {
         cache: 'no-store',
       });
       const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), ports.now());
-      const answer = { status: response.status, body: await response.text(), retryAfterMs };
+      const isProblem = PROBLEM.test(response.headers.get('content-type') ?? '');
+      const { status } = response;
+      const answer = { status, isProblem, body: await response.text(), retryAfterMs };
       if (answer.status >= 200 && answer.status < 300) return answer.body;
       throw errorOf(answer, endpoint);
     } catch (cause) {
@@ -81,8 +86,9 @@ export async function understood<T>(
 
 /** Statuses that say "not now": to be tried again, like any 5xx. */
 const LATER = new Set([408, 425, 429]);
+const PROBLEM = /^application\/problem\+json\b/i;
 
-function errorOf({ status, body, retryAfterMs }: Answer, endpoint: string): MillraceError {
+function errorOf({ status, isProblem, body, retryAfterMs }: Answer, endpoint: string): MillraceError {
   if (status < 400 || status >= 500 || LATER.has(status)) {
     return unreachable(endpoint, `it answered ${status}`, {
       status,
@@ -94,12 +100,15 @@ function errorOf({ status, body, retryAfterMs }: Answer, endpoint: string): Mill
   const producerError = producerErrorOf(problem, reason);
   if (producerError !== undefined) return producerError;
   const rejected = readRejected(problem['rejected']);
-  return new MillraceError('sync.refused', `${endpoint} refused with ${status}: ${reason}`, {
+  const details: RefusalDetails = {
     endpoint,
     status,
     reason,
     ...(rejected.length > 0 && { rejected }),
-  });
+    // Many a gateway answers JSON with a `code` of its own; problem details are an edge's.
+    ...(isProblem && isText(problem['code']) && { code: problem['code'] }),
+  };
+  return new MillraceError('sync.refused', `${endpoint} refused with ${status}: ${reason}`, details);
 }
 
 /** Problem details (RFC 9457): the error's details are extension members, at the top or under `details`. */
@@ -114,6 +123,10 @@ function readProblem(body: string): Record<string, unknown> {
   } catch {
     return {};
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 function producerErrorOf(problem: Record<string, unknown>, reason: string): MillraceError | undefined {

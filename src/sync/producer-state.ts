@@ -81,6 +81,13 @@ export class Leadership {
     return this.#rejected;
   }
 
+  /** Whether the log still knows of this leader. One that does not was emptied since, and is another log. */
+  async stands(): Promise<boolean> {
+    const { epoch } = await leaderHead(this.#storage);
+    if (epoch > this.#identity.epoch) throw this.#fenced(epoch);
+    return epoch === this.#identity.epoch;
+  }
+
   /** Reads the state again, after a storage error that leaves open whether a change came down. */
   async reload(): Promise<void> {
     const head = await leaderHead(this.#storage);

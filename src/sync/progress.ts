@@ -1,6 +1,6 @@
 /** How far a log's events have come, for anybody who only looks on: read from the log's own values. */
 import type { Position, Storage } from '../storage/storage.ts';
-import { listDeadLetters } from './dead-letter.ts';
+import { countDeadLetters } from './dead-letter.ts';
 import { syncKeys } from './producer-state.ts';
 
 /** The three add up to the log's events: each waits, is at the edge, or is a dead letter. */
@@ -15,7 +15,7 @@ export async function readProgress(
 ): Promise<SyncProgress & { readonly head: Position }> {
   const acked = ((await storage.get(syncKeys.acked)) as Position | undefined) ?? 0;
   const rejected = ((await storage.get(syncKeys.rejected)) as number | undefined) ?? 0;
-  const ahead = rejected === 0 ? 0 : (await listDeadLetters(storage, { after: acked })).length;
+  const ahead = rejected === 0 ? 0 : await countDeadLetters(storage, acked);
   const { head } = await storage.read({ after: acked, limit: 1 });
   return { head, ...progress(head, acked, rejected, ahead) };
 }

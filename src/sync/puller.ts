@@ -5,6 +5,7 @@ import { decodeLine } from '../event/wire.ts';
 import type { Ports } from '../ports.ts';
 import type { JsonValue, Storage } from '../storage/storage.ts';
 import type { Pull } from './protocol.ts';
+import { problemCode } from './refusal.ts';
 import type { SyncTransport } from './transport.ts';
 
 export interface PullIntoOptions {
@@ -32,10 +33,11 @@ const CURSOR_KEY = 'sync/cursor';
 /**
  * Pulls until the mirror has caught up. What was pulled before a failure stays; calling again goes on from there.
  *
- * @throws MillraceError as the transport and the storage do; `disposed` when `signal` is aborted.
+ * @throws MillraceError as the transport and the storage do; `cursor.invalid` where the edge's log ends before the
+ *   mirror's cursor, so that it is another one; `disposed` when `signal` is aborted.
  */
 export async function pullInto(options: PullIntoOptions): Promise<PullOutcome> {
-  const { storage, transport, limit = 500, signal } = options;
+  const { storage, limit = 500, signal } = options;
   let cursor = (await storage.get(CURSOR_KEY)) as string | undefined;
   const total = { stored: 0, duplicates: 0, rejected: 0 };
   for (;;) {
@@ -43,7 +45,7 @@ export async function pullInto(options: PullIntoOptions): Promise<PullOutcome> {
       throw new MillraceError('disposed', 'the pull was stopped; it goes on where it was', {
         what: 'pull',
       });
-    const page = await transport.pull(cursor, limit, signal);
+    const page = await pull(cursor, limit, options);
     if (page.lines.length > 0 || page.next !== cursor) {
       const outcome = await keep(page, cursor, options);
       total.stored += outcome.stored;
@@ -53,6 +55,23 @@ export async function pullInto(options: PullIntoOptions): Promise<PullOutcome> {
     if (!page.more) return { ...total, cursor: page.next };
     if (page.next === cursor) throw stuck(cursor);
     cursor = page.next;
+  }
+}
+
+async function pull(
+  cursor: string | undefined,
+  limit: number,
+  { transport, signal }: PullIntoOptions,
+): Promise<Pull> {
+  try {
+    const page = await transport.pull(cursor, limit, signal);
+    // Cursors sort as their positions do.
+    if (cursor !== undefined && page.head < cursor) throw ofAnotherLog(cursor);
+    return page;
+  } catch (error) {
+    const refused = hasCode(error, 'sync.refused') && problemCode(error) === 'cursor.invalid';
+    if (refused && cursor !== undefined) throw ofAnotherLog(cursor, error);
+    throw error;
   }
 }
 
@@ -107,6 +126,11 @@ function deadEntry(
     `dead-pull/${from ?? '0'}/${String(index).padStart(5, '0')}`,
     { line: line.slice(0, 262_144), reason, at },
   ];
+}
+
+function ofAnotherLog(cursor: string, cause?: unknown): MillraceError<'cursor.invalid'> {
+  const text = `the edge's log ends before cursor ${cursor}, which this mirror has reached: the edge was reset, or is another one; pull into a new mirror`;
+  return new MillraceError('cursor.invalid', text, { cursor }, { cause });
 }
 
 function stuck(cursor: string | undefined): MillraceError<'sync.unreachable'> {

@@ -2,14 +2,15 @@
  * Pushes a log's events to the edge, in order, exactly once, for as long as it runs.
  *
  * A push may be lost on the way, or its answer may: it is repeated until it is answered, and the edge knows the repeat
- * by its sequence. Nothing is given up but an event that the edge refuses by itself: it becomes a dead letter.
+ * by its sequence. Nothing is given up but an event that the edge refuses by itself, or that the log cannot read any
+ * more: it becomes a dead letter.
  *
  * @example
  * const pusher = new Pusher({ storage, transport, ports: hostPorts, onStatus: (status) => show(status) });
  * pusher.start();
  * await pusher.stop();
  */
-import { hasCode, isWireError, MillraceError } from '../errors.ts';
+import { hasCode, type MillraceError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import type { Position, Storage } from '../storage/storage.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
@@ -17,6 +18,7 @@ import { readOutgoing, type Outgoing, type OutgoingRead, type PushBounds } from 
 import { Leadership } from './producer-state.ts';
 import { progress, type SyncProgress } from './progress.ts';
 import type { PushAnswer } from './protocol.ts';
+import { asMillraceError, damaged, emptied, nonsense } from './push-error.ts';
 import { PushSize } from './push-size.ts';
 import { recover } from './recovery.ts';
 import { isAboutEvents, lettersOf } from './refusal.ts';
@@ -168,10 +170,30 @@ export class Pusher implements AsyncDisposable {
     const { storage, pollMs = 30_000 } = this.#options;
     const query = { identity: lead.identity, acked: lead.acked, bounds: this.#size.bounds, until };
     const read = await readOutgoing(storage, query);
+    if (!(await lead.stands())) return this.#startAnew(read.head);
     this.#observe(read);
+    if (read.damaged.length > 0) return this.#buryDamaged(lead, read.damaged);
     if (read.outgoing !== undefined) return this.#push(lead, read.outgoing);
     this.#show('idle');
     if (!this.#hinted) await this.#wake.wait(['event', 'retry', 'offline', 'stop'], pollMs);
+  }
+
+  /** Another log stands in this one's place, whose own state says where it is. */
+  #startAnew(head: Position): Promise<void> {
+    this.#lead = undefined;
+    this.#edgeHas = undefined;
+    this.#furthest = 0;
+    this.#deadAhead = 0;
+    this.#head = head;
+    return this.#pause(emptied());
+  }
+
+  /** They are lost already: what can still be had is not held up by them. */
+  async #buryDamaged(lead: Leadership, positions: readonly Position[]): Promise<void> {
+    this.#note(damaged(positions));
+    const at = this.#options.ports.now();
+    const reason = 'it is damaged in this log, and its line is lost';
+    await lead.bury(positions.map((position) => ({ position, reason, at, line: '' })));
   }
 
   async #push(lead: Leadership, outgoing: Outgoing): Promise<void> {
@@ -285,16 +307,4 @@ export class Pusher implements AsyncDisposable {
       // The listener's own defect: it must not stop the events.
     }
   }
-}
-
-function nonsense(answer: PushAnswer): MillraceError<'sync.unreachable'> {
-  const text = `the edge acknowledged sequence ${answer.seq}, less than was pushed: the push is repeated later`;
-  return new MillraceError('sync.unreachable', text, { endpoint: '' });
-}
-
-function asMillraceError(error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error;
-  if (isWireError(error)) return MillraceError.fromWire(error);
-  const text = `the edge cannot be reached: ${String((error as Error)?.message ?? error)}`;
-  return new MillraceError('sync.unreachable', text, { endpoint: '' }, { cause: error });
 }

@@ -1,20 +1,47 @@
 /** What a refused push says about its events. */
-import type { MillraceError } from '../errors.ts';
+import type { ErrorDetails, MillraceError } from '../errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { Outgoing } from './outgoing.ts';
+
+type Refused = ErrorDetails['sync.refused'];
+
+/** The details of `sync.refused`, with what problem details (RFC 9457) add. */
+export interface RefusalDetails extends Refused {
+  /** The problem's `code`. Missing: the answer is not the edge's own, but a gateway's on the way to it. */
+  readonly code?: string;
+}
 
 /**
  * Statuses that speak of the caller, the route or the edge: no event is to blame, and none may be given up for them.
  */
 const NOT_ABOUT_EVENTS = new Set([401, 402, 403, 404, 405, 406, 407, 410, 421, 426, 428, 451]);
+/** Codes that speak of the request, or of the edge. */
+const NOT_ABOUT_EVENTS_CODE = /^(request|query|cursor|producer|storage|edge)\./;
+const TOO_LARGE = 413;
 
+export function problemCode(error: MillraceError<'sync.refused'>): string | undefined {
+  return (error.details as RefusalDetails).code;
+}
+
+/** Whether an event, or the size of all together, may be to blame. */
 export function isAboutEvents(error: MillraceError<'sync.refused'>): boolean {
-  return error.details.rejected !== undefined || !NOT_ABOUT_EVENTS.has(error.details.status);
+  const { rejected, status } = error.details;
+  return rejected !== undefined || status === TOO_LARGE || isEdgesWord(error);
+}
+
+/** A gateway on the way refuses what it likes: only the edge's own word costs an event. */
+function isEdgesWord(error: MillraceError<'sync.refused'>): boolean {
+  const code = problemCode(error);
+  return (
+    code !== undefined &&
+    !NOT_ABOUT_EVENTS_CODE.test(code) &&
+    !NOT_ABOUT_EVENTS.has(error.details.status)
+  );
 }
 
 /**
- * The dead letters that a refusal makes: the events that it names, or the one that was alone. None where there was no
- * event at all; `undefined` where any of several may be to blame.
+ * The dead letters that a refusal makes: the events that it names, or the one that was alone where the edge itself
+ * refused it. None where nothing may be given up; `undefined` where any of several may be to blame.
  */
 export function lettersOf(
   error: MillraceError<'sync.refused'>,
@@ -27,7 +54,8 @@ export function lettersOf(
     if (Number.isInteger(index) && index >= 0 && index < lines.length) reasons.set(index, reason);
   }
   if (reasons.size === 0 && lines.length > 1) return undefined;
-  if (reasons.size === 0 && lines.length === 1) reasons.set(0, error.details.reason);
+  if (reasons.size === 0 && lines.length === 1 && isEdgesWord(error))
+    reasons.set(0, error.details.reason);
   return [...reasons].map(([index, reason]) => ({
     position: outgoing.positions[index]!,
     reason,

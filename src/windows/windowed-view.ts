@@ -5,7 +5,8 @@
  * the commit that moves it. So each event counts once, wherever a crash falls and however many views of the same name
  * run over one storage (one in each tab): the one that comes second is refused, and reads again.
  *
- * A late event of any age revises the window it belongs to, for panes are read back from storage.
+ * A late event of any age revises the window it belongs to, for panes are read back from storage. An event that is
+ * damaged at rest is passed over, and counted: it stops no other.
  *
  * @example
  * const view = new WindowedView(storage, eventsPerMinute);
@@ -15,7 +16,8 @@
 import { hasCode, MillraceError } from '../errors.ts';
 import type { Event } from '../event/event.ts';
 import type { Position } from '../storage/position.ts';
-import type { JsonValue, Page, Storage } from '../storage/storage.ts';
+import type { JsonValue, Storage } from '../storage/storage.ts';
+import type { StoredEvent } from '../storage/stored-event.ts';
 import type { Aggregation } from './aggregation.ts';
 import { encodePane, Panes, type Pane, type PaneEntry, type PanePlace } from './panes.ts';
 import { checkTumbling, windowStart, type TumblingWindows, type Window } from './tumbling.ts';
@@ -78,6 +80,7 @@ export class WindowedView<Value, State extends JsonValue = JsonValue> {
   readonly #storage: Storage;
   readonly #definition: WindowDefinition<Value, State>;
   readonly #producer: string;
+  readonly #damagedKey: string;
   readonly #panes: Panes;
   #running: Promise<unknown> = Promise.resolve();
   #waiting: Promise<readonly WindowResult<Value>[]> | undefined;
@@ -89,6 +92,7 @@ export class WindowedView<Value, State extends JsonValue = JsonValue> {
     this.#storage = storage;
     this.#definition = definition;
     this.#producer = `window/${definition.name}`;
+    this.#damagedKey = `damaged/window/${definition.name}`;
     this.#panes = new Panes(storage, definition.name);
   }
 
@@ -131,6 +135,16 @@ export class WindowedView<Value, State extends JsonValue = JsonValue> {
     return { results };
   }
 
+  /** Up to here the view has read its log. */
+  async checkpoint(): Promise<Position> {
+    return (await this.#storage.producer(this.#producer))?.seq ?? 0;
+  }
+
+  /** How many events it has passed over because they were damaged at rest. */
+  async damaged(): Promise<number> {
+    return ((await this.#storage.get(this.#damagedKey)) as number | undefined) ?? 0;
+  }
+
   async *#results(options: WindowPageOptions): AsyncGenerator<WindowResult<Value>> {
     const { from = EARLIEST, to = LATEST, after } = options;
     const first = Math.min(Math.max(Math.floor(from) - this.#definition.sizeMs + 1, EARLIEST), LATEST);
@@ -142,24 +156,37 @@ export class WindowedView<Value, State extends JsonValue = JsonValue> {
     const revised: Revised<Value> = new Map();
     for (let folded = 0; folded < limit;) {
       signal?.throwIfAborted();
-      const cursor = (await this.#storage.producer(this.#producer))?.seq ?? 0;
-      const page = await this.#storage.read({
-        after: cursor,
-        limit: Math.min(PAGE_EVENTS, limit - folded),
-      });
+      const cursor = await this.checkpoint();
+      const page = await this.#readOn(cursor, Math.min(PAGE_EVENTS, limit - folded));
       if (page.next <= cursor) break;
-      const panes = await this.#fold(page);
+      const panes = await this.#fold(page.events);
       // Not committed: another view has folded these events. Its panes are read in the next round.
-      if (!(await this.#commit(cursor, page.next, panes))) continue;
+      if (!(await this.#commit(cursor, page, panes))) continue;
       for (const [start, pane] of panes) this.#collect(revised, start, pane);
       folded += page.events.length;
     }
     return [...revised.values()].flatMap((results) => [...results.values()]);
   }
 
-  async #fold(page: Page): Promise<readonly (readonly [start: number, pane: FoldedPane])[]> {
+  /** A read ends before a damaged event, and fails where it starts with one: then it starts behind it. */
+  async #readOn(cursor: Position, limit: number): Promise<ReadOn> {
+    let next = cursor;
+    for (let damaged = 0; damaged < PAGE_EVENTS; damaged++) {
+      try {
+        const page = await this.#storage.read({ after: next, limit });
+        const events = page.events.flatMap(decoded);
+        return { events, next: page.next, damaged: damaged + page.events.length - events.length };
+      } catch (error) {
+        if (!hasCode(error, 'storage.corrupt') || error.details.position <= next) throw error;
+        next = error.details.position;
+      }
+    }
+    return { events: [], next, damaged: PAGE_EVENTS };
+  }
+
+  async #fold(page: readonly Event[]): Promise<readonly (readonly [start: number, pane: FoldedPane])[]> {
     const windows = new Map<number, Map<string, Event[]>>();
-    for (const { event } of page.events) {
+    for (const event of page) {
       const keys = setDefault(
         windows,
         windowStart(event.timestamp, this.#definition),
@@ -188,14 +215,16 @@ export class WindowedView<Value, State extends JsonValue = JsonValue> {
   /** Whether panes and checkpoint are in; not, where another view of the same name came first. */
   async #commit(
     cursor: Position,
-    next: Position,
+    { next, damaged }: ReadOn,
     panes: readonly (readonly [number, FoldedPane])[],
   ): Promise<boolean> {
+    const lost: [string, JsonValue][] =
+      damaged === 0 ? [] : [[this.#damagedKey, (await this.damaged()) + damaged]];
     const [result] = await this.#storage.commit([
       {
         events: [],
         producer: { id: this.#producer, epoch: 1, seq: cursor + 1, count: next - cursor },
-        put: panes.map(([, { pane }]) => [pane.storageKey, encodePane(pane)] as const),
+        put: [...panes.map(([, { pane }]) => [pane.storageKey, encodePane(pane)] as const), ...lost],
       },
     ]);
     if (result?.ok) return !result.repeated;
@@ -216,6 +245,21 @@ export class WindowedView<Value, State extends JsonValue = JsonValue> {
       value: aggregation.result(state as State),
       revision,
     };
+  }
+}
+
+/** What one read has brought: all up to `next` is in `events`, or damaged, or trimmed. */
+interface ReadOn {
+  readonly events: readonly Event[];
+  readonly next: Position;
+  readonly damaged: number;
+}
+
+function decoded(stored: StoredEvent): readonly Event[] {
+  try {
+    return [stored.event];
+  } catch {
+    return [];
   }
 }
 

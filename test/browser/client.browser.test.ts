@@ -297,6 +297,113 @@ describe('the log', () => {
   });
 });
 
+describe('a log that cannot write', () => {
+  it('loses nothing: what was captured waits, the status says why, and it is committed in order', async () => {
+    const full = (): Worker =>
+      new Worker(new URL('./client-full-disk-worker.ts', import.meta.url), { type: 'module' });
+    const client = open({ log: newLog(), worker: full });
+    const troubles = new Set<string | undefined>();
+    client.onStatus(({ lastError }) => troubles.add(lastError?.code));
+    const receipts = Array.from({ length: 250 }, (_, index) =>
+      client.capture('page.viewed', { path: `/${index}` }),
+    );
+    await client.flush();
+    expect(await Promise.all(receipts)).toHaveLength(250);
+    expect(await paths(client)).toEqual(Array.from({ length: 250 }, (_, index) => `/${index}`));
+    await statusOf(
+      client,
+      ({ committed, rejected }) => committed === 250 && rejected === 0,
+      'all are in',
+    );
+    expect(troubles).toContain('storage.failed');
+    expect(client.status().lastError).toBeUndefined();
+  });
+
+  it('tells a flush of what was refused before it was called', async () => {
+    const client = open({ log: newLog() });
+    await client.capture('page.viewed', { path: '/a' }, { id: 'one' });
+    client.capture('page.viewed', { path: '/b' }, { id: 'one' });
+    await statusOf(client, ({ rejected }) => rejected === 1, 'the conflict is counted');
+    client.capture('page.viewed', { path: '/c' });
+    await expect(client.flush()).rejects.toMatchObject({ code: 'event.conflict' });
+    await client.flush();
+    expect(await paths(client)).toEqual(['/a', '/c']);
+  });
+});
+
+describe('a database that the browser takes away', () => {
+  /** Resolves when the request is through: one that is held up by more than a transaction under way never is. */
+  function through(request: IDBOpenDBRequest): Promise<IDBDatabase | undefined> {
+    return new Promise((resolve, reject) => {
+      request.addEventListener('success', () => resolve(request.result));
+      request.addEventListener('error', () => reject(request.error!));
+    });
+  }
+
+  it('by deleting it: the deletion is not held up, and the client goes on with an empty log', async () => {
+    const log = newLog();
+    const client = open({ log });
+    for (const path of ['/a', '/b', '/c']) await client.capture('page.viewed', { path });
+    await client.windows();
+    await through(indexedDB.deleteDatabase(`millrace:${log}`));
+    expect((await client.capture('page.viewed', { path: '/d' })).position).toBe(1);
+    expect(await paths(client)).toEqual(['/d']);
+    expect(await client.windows()).toMatchObject([{ value: { count: 1 }, revision: 1 }]);
+    await statusOf(
+      client,
+      ({ committed, waiting, captured }) => committed === 1 && waiting === 1 && captured === 1,
+      'the counts are the new log’s',
+    );
+  });
+
+  it('is a new log to the sync too: another producer', async () => {
+    const log = newLog();
+    const client = open({ log, sync: true });
+    const producer = async (): Promise<string | undefined> => {
+      const storage = await openIndexedDb({ log });
+      const stored = (await storage.get('sync/producer')) as { id: string } | undefined;
+      await storage.close();
+      return stored?.id;
+    };
+    await client.capture('page.viewed', { path: '/a' });
+    await until(async () => (await producer()) !== undefined, 'there is a producer');
+    const first = await producer();
+    await through(indexedDB.deleteDatabase(`millrace:${log}`));
+    await client.capture('page.viewed', { path: '/b' });
+    await until(async () => ![undefined, first].includes(await producer()), 'there is another');
+    await statusOf(client, ({ waiting }) => waiting === 1, 'the event waits');
+  });
+
+  it('by a newer version in another tab: that goes on at once, and this one says to reload', async () => {
+    const log = newLog();
+    const client = open({ log });
+    await client.capture('page.viewed', { path: '/a' });
+    const newer = await through(indexedDB.open(`millrace:${log}`, 2));
+    const receipt = client.capture('page.viewed', { path: '/b' });
+    await expect(Promise.resolve(receipt)).rejects.toMatchObject({
+      code: 'storage.open-failed',
+      message: expect.stringContaining('reload the page'),
+    });
+    expect(client.status()).toMatchObject({ rejected: 1, lastError: { code: 'storage.open-failed' } });
+    newer!.close();
+  });
+
+  it('an older version that another tab does not let go of is said, within seconds', async () => {
+    const log = newLog();
+    const stubborn = (await through(indexedDB.open(`millrace:${log}`, 1)))!;
+    const factory = Object.getPrototypeOf(indexedDB) as IDBFactory;
+    const { open } = factory;
+    factory.open = (name, version) => open.call(indexedDB, name, (version ?? 1) + 1);
+    const opened = openIndexedDb({ log });
+    factory.open = open;
+    await expect(opened).rejects.toMatchObject({
+      code: 'storage.open-failed',
+      message: expect.stringContaining('another tab holds an older version'),
+    });
+    stubborn.close();
+  });
+});
+
 describe('several tabs', () => {
   it('have one leader, and another when it goes', async () => {
     const log = newLog();

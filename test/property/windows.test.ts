@@ -6,6 +6,7 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { eventsPerMinute } from '../../src/windows/events-per-minute.ts';
 import { WindowedView, type WindowResult } from '../../src/windows/windowed-view.ts';
 import type { Count } from '../../src/windows/count.ts';
+import { damagedAt } from '../unit/sync-world.ts';
 
 type Result = WindowResult<Count>;
 
@@ -63,6 +64,26 @@ describe('a windowed view equals a recount of all events', () => {
         }
         await view.catchUp();
         expect(await view.read()).toEqual(oracle(batches.flat()));
+      }),
+    );
+  });
+
+  it('but for what is damaged, which is counted once, by two views that race', async () => {
+    const at = fc.uniqueArray(fc.integer({ min: 1, max: 100 }));
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), commits, at, async (scheduler, batches, positions) => {
+        const storage = openMemory();
+        for (const events of batches) await storage.commit([{ events }]);
+        const damaged = damagedAt(storage, positions);
+        const views = ['left', 'right'].map(
+          (name) => new WindowedView(slow(damaged, scheduler, name), eventsPerMinute),
+        );
+        await scheduler.waitFor(Promise.all(views.map((view) => view.catchUp())));
+        const all = (await storage.read({ limit: 10_000 })).events;
+        const left = all.filter(({ position }) => !positions.includes(position));
+        const view = new WindowedView(storage, eventsPerMinute);
+        expect(await view.read()).toEqual(oracle(left.map(({ event }) => event)));
+        expect(await view.damaged()).toBe(all.length - left.length);
       }),
     );
   });

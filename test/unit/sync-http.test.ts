@@ -128,6 +128,21 @@ describe('the HTTP transport', () => {
     }
   });
 
+  it('a code is the edge’s only in problem details: many a gateway answers JSON with one of its own', async () => {
+    const body = { code: 'event.invalid', detail: 'x' };
+    const codeOf = async (headers: Record<string, string>) => {
+      const error = await to(replying(400, body, headers))
+        .transport.push(push)
+        .catch((one) => one);
+      return (error as { details: { code?: string } }).details.code;
+    };
+    expect(await codeOf({ 'content-type': 'application/problem+json; charset=utf-8' })).toBe(
+      'event.invalid',
+    );
+    expect(await codeOf({ 'content-type': 'application/json' })).toBeUndefined();
+    expect(await codeOf({})).toBeUndefined();
+  });
+
   it.each([
     ['producer.gap', { producer: 'p', expected: 5, received: 9 }],
     ['producer.fenced', { producer: 'p', epoch: 1, current: 2 }],

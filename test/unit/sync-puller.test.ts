@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MillraceError } from '../../src/errors.ts';
 import { encodeLine } from '../../src/event/wire.ts';
 import { makeEvent } from '../../src/event/event.ts';
 import { formatCursor } from '../../src/storage/cursor.ts';
@@ -70,6 +71,31 @@ describe('pullInto', () => {
     const transport = { ...faultyTransport(new MemoryEdge()), pull: async () => page };
     const pull = pullInto({ storage: openMemory(), transport, ports });
     await expect(pull).rejects.toMatchObject({ code: 'sync.unreachable' });
+  });
+
+  it('says so where the edge’s log ends before the mirror’s cursor: the edge was reset', async () => {
+    const edge = new MemoryEdge();
+    await edge.storage.commit([{ events: shopEvents(6) }]);
+    const storage = openMemory();
+    await pullInto({ storage, transport: faultyTransport(edge), ports });
+    await edge.restore(0);
+    const reset = faultyTransport(edge);
+    const refusing = {
+      ...reset,
+      pull: () => {
+        const details = { endpoint: 'edge', status: 400, reason: 'past', code: 'cursor.invalid' };
+        return Promise.reject(new MillraceError('sync.refused', 'past', details));
+      },
+    };
+    for (const transport of [reset, refusing]) {
+      const pull = pullInto({ storage, transport, ports });
+      await expect(pull).rejects.toMatchObject({
+        code: 'cursor.invalid',
+        details: { cursor: formatCursor(6) },
+        message: expect.stringContaining('the edge was reset'),
+      });
+    }
+    expect(await storage.get('sync/cursor')).toBe(formatCursor(6));
   });
 
   it('stops when told to', async () => {

@@ -3,16 +3,19 @@ import { MillraceError } from '../../src/errors.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { formatCursor } from '../../src/storage/cursor.ts';
 import type { Storage } from '../../src/storage/storage.ts';
-import { listDeadLetters } from '../../src/sync/dead-letter.ts';
+import { deadLetterEntry, listDeadLetters } from '../../src/sync/dead-letter.ts';
 import { Pusher, type PusherOptions, type PushStatus } from '../../src/sync/pusher.ts';
 import { readProgress } from '../../src/sync/progress.ts';
 import type { Push, PushAnswer } from '../../src/sync/protocol.ts';
+import type { RefusalDetails } from '../../src/sync/refusal.ts';
 import type { SyncTransport } from '../../src/sync/transport.ts';
 import {
   crashing,
+  damagedAt,
   faultyTransport,
   idsOf,
   MemoryEdge,
+  replaceable,
   settle,
   shopEvents,
   SteppedPorts,
@@ -47,12 +50,12 @@ function answering(
   return { ...other, push: async (given, signal) => push(given, signal) };
 }
 
-function refused(status: number, rejected?: { index: number; reason: string }[]): MillraceError {
-  const details = {
+function refused(status: number, code?: string): MillraceError {
+  const details: RefusalDetails = {
     endpoint: 'edge',
     status,
     reason: `it is ${status}`,
-    ...(rejected !== undefined && { rejected }),
+    ...(code !== undefined && { code }),
   };
   return new MillraceError('sync.refused', `it is ${status}`, details);
 }
@@ -332,7 +335,7 @@ describe('poison', () => {
   it('is not believed in where the edge that refuses cannot say its head: nothing is given up', async () => {
     const storage = device();
     const transport = answering(() => {
-      throw refused(400);
+      throw refused(400, 'event.invalid');
     });
     transport.head = () =>
       Promise.reject(new MillraceError('sync.unreachable', 'no', { endpoint: 'edge' }));
@@ -340,6 +343,75 @@ describe('poison', () => {
     for (let step = 0; step < 50; step++) await ports.step();
     expect(await listDeadLetters(storage)).toEqual([]);
     expect((await readProgress(storage)).waiting).toBe(10);
+  });
+
+  it.each([400, 411, 413, 414, 415, 417, 418, 431, 494, 499])(
+    'is not believed in where a gateway says %i to all: no event is given up, and all go when it stops',
+    async (status) => {
+      const storage = device();
+      const edge = new MemoryEdge();
+      let open = false;
+      const transport = answering((push) => {
+        if (!open) throw refused(status);
+        return edge.push(push);
+      });
+      const { ports, pusher, is } = begin({ storage, transport });
+      for (let step = 0; step < 40; step++) await ports.step();
+      expect(pusher.status).toMatchObject({
+        state: 'backoff',
+        waiting: 10,
+        lastError: { code: 'sync.refused' },
+      });
+      open = true;
+      await ports.until(is('idle'));
+      expect(await listDeadLetters(storage)).toEqual([]);
+      expect(await edge.ids()).toHaveLength(10);
+    },
+  );
+
+  it.each(['request.malformed', 'query.invalid', 'producer.gap'])(
+    'is not believed in where the edge’s code is %s: it speaks of the request',
+    async (code) => {
+      const storage = device(shopEvents(1));
+      const { ports } = begin({
+        storage,
+        transport: answering(() => {
+          throw refused(400, code);
+        }),
+      });
+      for (let step = 0; step < 20; step++) await ports.step();
+      expect(await listDeadLetters(storage)).toEqual([]);
+    },
+  );
+
+  it('is an event that the edge says is too large', async () => {
+    const storage = device();
+    const edge = new MemoryEdge();
+    const transport = answering((push) => {
+      if (push.lines.some((line) => line.includes('/3'))) throw refused(413, 'limit.exceeded');
+      return edge.push(push);
+    });
+    const { ports, is } = begin({ storage, transport });
+    await ports.until(is('idle'));
+    expect((await listDeadLetters(storage)).map(({ position }) => position)).toEqual([4]);
+    expect(await edge.ids()).toHaveLength(9);
+  });
+
+  it('is counted however many there are ahead', async () => {
+    const events = shopEvents(2500);
+    const storage = device(events);
+    const put = events.map(({ id }, index) =>
+      deadLetterEntry({ position: index + 1, reason: 'poison', at: 0, line: id }),
+    );
+    await storage.commit([{ events: [], put: [...put, ['sync/rejected', 2500]] }]);
+    const progress = { waiting: 0, acknowledged: 0, rejected: 2500 };
+    expect(await readProgress(storage)).toEqual({ head: 2500, ...progress });
+    const { ports, pusher } = begin({
+      storage,
+      transport: faultyTransport(new MemoryEdge(), ['lost']),
+    });
+    await ports.until(() => pusher.status.state === 'backoff', 1);
+    expect(pusher.status).toMatchObject(progress);
   });
 
   it('is not looked for in events that were only too many: the pushes become smaller', async () => {
@@ -358,6 +430,81 @@ describe('poison', () => {
     expect(await listDeadLetters(storage)).toEqual([]);
     expect(await edge.ids()).toHaveLength(100);
     expect(tooLarge).toBeLessThan(6);
+  });
+});
+
+describe('damage', () => {
+  it.each([
+    ['one', [4]],
+    ['the first', [1]],
+    ['the last', [10]],
+    ['several, alone and together', [1, 2, 5, 9, 10]],
+    ['all', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
+  ])('of %s costs no other event: a dead letter without its line, and a hole', async (_, positions) => {
+    for (const events of [1, 3, 500]) {
+      const edge = new MemoryEdge();
+      const inner = device();
+      const storage = damagedAt(inner, positions);
+      const transport = faultyTransport(edge);
+      const { pusher, ports, is, seen } = begin({ storage, transport, limits: { events } });
+      await ports.until(is('idle'));
+      const good = (await idsOf(inner)).filter((_, index) => !positions.includes(index + 1));
+      expect(await edge.ids()).toEqual(good);
+      const letters = await listDeadLetters(storage);
+      expect(letters.map(({ position, line }) => [position, line])).toEqual(
+        positions.map((position) => [position, '']),
+      );
+      const counts = { waiting: 0, acknowledged: good.length, rejected: positions.length };
+      expect(pusher.status).toMatchObject({ state: 'idle', ...counts });
+      expect(await readProgress(storage)).toMatchObject(counts);
+      expect(seen.some(({ lastError }) => lastError?.code === 'storage.corrupt')).toBe(true);
+      await pusher.stop();
+    }
+  });
+
+  it('that took whole positions away is told from what was trimmed', async () => {
+    const edge = new MemoryEdge();
+    const inner = device();
+    const storage = crashing(inner, undefined);
+    const read: Storage['read'] = async (query) => {
+      const page = await inner.read(query);
+      return { ...page, events: page.events.filter(({ position }) => position < 4 || position > 6) };
+    };
+    await inner.trim(2);
+    const { ports, is } = begin({
+      storage: { ...storage, read },
+      transport: faultyTransport(edge),
+    });
+    await ports.until(is('idle'));
+    expect((await listDeadLetters(inner)).map(({ position }) => position)).toEqual([4, 5, 6]);
+    expect(await edge.ids()).toHaveLength(5);
+  });
+
+  it('does not hide what waits', async () => {
+    const inner = device();
+    const transport = faultyTransport(new MemoryEdge(), ['lost']);
+    const { pusher, ports } = begin({ storage: damagedAt(inner, [1]), transport });
+    await ports.until(() => pusher.status.state === 'backoff', 1);
+    expect(pusher.status).toMatchObject({ waiting: 9, rejected: 1 });
+  });
+});
+
+describe('a log that is emptied beneath its pusher', () => {
+  it.each([3, 10, 15])('is a new log: a new producer, from its first event on, of %i', async (count) => {
+    const edge = new MemoryEdge();
+    let inner = device();
+    const hints = new Set<(head: number) => void>();
+    const storage = replaceable(() => inner, hints);
+    const { ports, is } = begin({ storage, transport: faultyTransport(edge) });
+    await ports.until(is('idle'));
+    inner = openMemory();
+    await inner.commit([{ events: shopEvents(10 + count).slice(10) }]);
+    for (const hint of hints) hint(count);
+    await ports.until(async () => (await edge.ids()).length === 10 + count);
+    await ports.until(is('idle'));
+    expect(new Set(edge.pushes.map(({ producer }) => producer)).size).toBe(2);
+    expect(edge.pushes.at(-1)).toMatchObject({ seq: 1, count });
+    expect(await readProgress(inner)).toMatchObject({ waiting: 0, acknowledged: count });
   });
 });
 

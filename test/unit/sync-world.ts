@@ -8,6 +8,7 @@ import { formatCursor, parseCursor } from '../../src/storage/cursor.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import type { Commit, Storage } from '../../src/storage/storage.ts';
 import type { Push, PushAnswer } from '../../src/sync/protocol.ts';
+import type { RefusalDetails } from '../../src/sync/refusal.ts';
 import type { SyncTransport } from '../../src/sync/transport.ts';
 
 /** Time stands still until it is stepped to the next timer. */
@@ -91,11 +92,11 @@ export class MemoryEdge {
     );
     if (rejected.length > 0) {
       const status = this.names ? 422 : 400;
-      const details = {
+      const details: RefusalDetails = {
         endpoint: 'edge',
         status,
         reason: 'bad events',
-        ...(this.names && { rejected }),
+        ...(this.names ? { rejected } : { code: 'event.invalid' }),
       };
       throw new MillraceError('sync.refused', 'bad events', details);
     }
@@ -254,6 +255,40 @@ export function crashing(storage: Storage, crash: Crash | undefined): Storage {
     compact: () => storage.compact(),
     onCommit: (listener) => storage.onCommit(listener),
     close: () => storage.close(),
+  };
+}
+
+/** The storage whose events at these positions are damaged: a read ends before one, and fails where it starts with one. */
+export function damagedAt(storage: Storage, positions: readonly number[]): Storage {
+  const read: Storage['read'] = async (query) => {
+    const page = await storage.read(query);
+    const bad = page.events.findIndex(({ position }) => positions.includes(position));
+    if (bad < 0) return page;
+    const events = page.events.slice(0, bad);
+    const { position } = page.events[bad]!;
+    if (events.length > 0) return { ...page, events, next: events.at(-1)!.position, more: true };
+    throw new MillraceError('storage.corrupt', 'damaged', { log: 'device', position });
+  };
+  return { ...crashing(storage, undefined), read };
+}
+
+/** A storage in whose place another may be put, as when site data are cleared. */
+export function replaceable(current: () => Storage, hints: Set<(head: number) => void>): Storage {
+  return {
+    commit: (batch) => current().commit(batch),
+    read: (query) => current().read(query),
+    get: (key) => current().get(key),
+    list: (prefix, options) => current().list(prefix, options),
+    producer: (id) => current().producer(id),
+    version: (subject) => current().version(subject),
+    stats: () => current().stats(),
+    trim: (until) => current().trim(until),
+    compact: () => current().compact(),
+    onCommit: (listener) => {
+      hints.add(listener);
+      return () => void hints.delete(listener);
+    },
+    close: () => current().close(),
   };
 }
 

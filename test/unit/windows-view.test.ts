@@ -6,6 +6,7 @@ import { openSqlite, type SqlRow, type SqlValue } from '../../src/storage/sqlite
 import type { Storage } from '../../src/storage/storage.ts';
 import { eventsPerMinute } from '../../src/windows/events-per-minute.ts';
 import { WindowedView } from '../../src/windows/windowed-view.ts';
+import { damagedAt } from './sync-world.ts';
 
 let made = 0;
 const event = (type: string, timestamp: number) =>
@@ -159,6 +160,24 @@ describe.each(drivers)('a windowed view over %s', (_name, open) => {
     await expect(view.catchUp({ signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
     expect(await view.catchUp()).toMatchObject([{ revision: 3 }]);
   });
+
+  it.each([[[1]], [[3]], [[1, 2, 4]], [[1, 2, 3, 4]]])(
+    'passes over what is damaged, and counts it: %j',
+    async (positions) => {
+      const inner = open();
+      const storage = damagedAt(inner, positions);
+      const view = new WindowedView(storage, eventsPerMinute);
+      await append(inner, ...[0, 1, 2, 3].map((at) => event('a.x', at)));
+      const left = 4 - positions.length;
+      const counted = left === 0 ? [] : [{ value: { count: left }, revision: left }];
+      expect(await view.catchUp()).toMatchObject(counted);
+      expect(await view.damaged()).toBe(positions.length);
+      expect(await view.checkpoint()).toBe(4);
+      await append(inner, event('a.x', 60_000));
+      expect(await view.catchUp()).toMatchObject([{ window: { start: 60_000 }, revision: 1 }]);
+      expect(await new WindowedView(storage, eventsPerMinute).damaged()).toBe(positions.length);
+    },
+  );
 
   it('passes over what was trimmed before it was read', async () => {
     const storage = open();

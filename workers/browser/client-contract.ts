@@ -24,6 +24,11 @@ export interface ConnectOptions<Schemas extends EventSchemas = {}> {
   readonly maxBatch?: number;
   /** `strict` also survives a power cut, for 1 to 1.5 times the time. Default: `relaxed`, which survives any kill. */
   readonly durability?: 'relaxed' | 'strict';
+  /**
+   * How many of the events that the edge has stay in the device's log; older ones are trimmed when nothing is going on.
+   * What waits is never trimmed, and the windows keep what they have counted. Default: 10,000.
+   */
+  readonly keepEvents?: number;
   /** Whether to push to the edge at all. Default: true. */
   readonly sync?: boolean;
 }
@@ -37,13 +42,20 @@ export interface ClientStatus extends LogStatus {
 }
 
 export interface Client<Schemas extends EventSchemas = {}> extends AsyncDisposable {
-  /** Never throws: an event that is refused says so by its receipt, and is counted in `rejected`. */
+  /**
+   * Never throws: an event that is refused says so by its receipt, and is counted in `rejected`. While the log cannot
+   * write, what is captured is held and tried again, and `lastError` says why: 50,000 events and 16 Mi characters at
+   * most, beyond which the newest are refused with `limit.exceeded`.
+   */
   capture<Type extends TypeOf<Schemas> | (string & {})>(
     type: Type,
     data: DataOf<Schemas, Type>,
     options?: EventOptions,
   ): Receipt;
-  /** Resolves when all that was captured so far is committed; rejects with the first error of what is not. */
+  /**
+   * Resolves when all that was captured so far is committed, however often that must be tried; rejects with the first
+   * error of what was captured since the last flush and refused.
+   */
   flush(): Promise<void>;
   /** The latest known. */
   status(): ClientStatus;

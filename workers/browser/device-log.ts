@@ -12,6 +12,7 @@ import { readProgress } from '../../src/sync/progress.ts';
 import type { PushStatus } from '../../src/sync/pusher.ts';
 import type { WindowRange } from '../../src/windows/windowed-view.ts';
 import { Coalesced } from './coalesced.ts';
+import { DeviceUpkeep } from './device-upkeep.ts';
 import { DeviceWindows } from './device-windows.ts';
 import { Leader } from './leader.ts';
 import { TabChannel, type TabHint } from './tab-channel.ts';
@@ -21,6 +22,7 @@ import {
   type LinePage,
   type LogSettings,
   type LogStatus,
+  type OnStatus,
   type Windows,
 } from './worker-api.ts';
 
@@ -28,22 +30,20 @@ export interface DeviceLogOptions {
   readonly storage: Storage;
   readonly settings: LogSettings;
   readonly online: boolean;
-  readonly onStatus: (status: LogStatus) => void;
+  readonly onStatus: OnStatus;
 }
 
 const STATUS_MS = 30;
-/** A log in which nothing was committed for so long is merged into larger segments. */
-const IDLE_MS = 2_000;
 const OFFLINE_KEY = 'sync/offline';
 
 export class DeviceLog {
   readonly #storage: Storage;
-  readonly #onStatus: (status: LogStatus) => void;
+  readonly #onStatus: OnStatus;
   readonly #channel: TabChannel;
   readonly #windows: DeviceWindows;
   readonly #leader: Leader | undefined;
   readonly #publish: Coalesced;
-  readonly #compact: Coalesced;
+  readonly #upkeep: DeviceUpkeep;
   readonly #undo: Undo;
   #onWindows: ((revised: Windows) => void) | undefined;
   #leading = false;
@@ -53,6 +53,9 @@ export class DeviceLog {
   #ownError: WireError | undefined;
   #counts = { committed: 0, waiting: 0, acknowledged: 0, rejected: 0 };
   #offline = false;
+  /** Appends that came down, and how many of them the counts know of. */
+  #appends = 0;
+  #counted = 0;
   #closed = false;
 
   constructor({ storage, settings, online, onStatus }: DeviceLogOptions) {
@@ -61,10 +64,17 @@ export class DeviceLog {
     this.#network = online;
     this.#channel = new TabChannel(settings.log, (hint) => this.#onHint(hint));
     this.#publish = new Coalesced(hostPorts, STATUS_MS, () => this.#sendStatus());
-    this.#compact = new Coalesced(hostPorts, IDLE_MS, () => this.#guard(() => this.#compactAll()));
     this.#windows = new DeviceWindows({
       storage,
       onRevised: (revised) => this.#onRevised(revised),
+      guard: (task) => this.#guard(task),
+    });
+    this.#upkeep = new DeviceUpkeep({
+      storage,
+      ports: hostPorts,
+      windows: this.#windows,
+      keepEvents: settings.keepEvents,
+      leads: () => this.#leading,
       guard: (task) => this.#guard(task),
     });
     this.#undo = storage.onCommit(() => this.#onCommit());
@@ -82,6 +92,7 @@ export class DeviceLog {
     const places = together?.ok
       ? together.positions
       : (await this.#storage.commit(events.map((event) => ({ events: [event] })))).map(placeOf);
+    this.#appends++;
     return appended(batch, places);
   }
 
@@ -121,7 +132,7 @@ export class DeviceLog {
     this.#closed = true;
     this.#undo();
     this.#publish.stop();
-    this.#compact.stop();
+    this.#upkeep.stop();
     this.#windows.stop();
     await this.#leader?.stop();
     this.#channel.close();
@@ -154,6 +165,8 @@ export class DeviceLog {
   }
 
   #onPush({ state, lastError }: PushStatus): void {
+    // All that waited is at the edge: what it has is trimmed when nothing else is going on.
+    if (state === 'idle' && this.#push.state !== 'idle') this.#upkeep.ask();
     // A leader that ends is no news of the log: the next one tells its own.
     if (state !== 'stopped' && !this.#closed) {
       this.#push = { state, ...(lastError !== undefined && { lastError: lastError.toWire() }) };
@@ -177,7 +190,7 @@ export class DeviceLog {
 
   #onCommit(): void {
     this.#publish.ask();
-    this.#compact.postpone();
+    this.#upkeep.committed();
     this.#windows.committed();
   }
 
@@ -189,22 +202,21 @@ export class DeviceLog {
 
   async #sendStatus(): Promise<void> {
     await this.#guard(async () => {
+      const appends = this.#appends;
       const { head, ...counts } = await readProgress(this.#storage);
       this.#counts = { ...counts, committed: head };
+      this.#counted = appends;
       this.#offline = await this.#isOffline();
     });
     const lastError = this.#ownError ?? this.#push.lastError;
-    this.#onStatus({
+    const status: LogStatus = {
       ...this.#counts,
       online: this.#network && !this.#offline,
       leader: this.#leading,
       state: this.#offline ? 'offline' : this.#push.state,
       ...(lastError !== undefined && { lastError }),
-    });
-  }
-
-  async #compactAll(): Promise<void> {
-    while (!this.#closed && (await this.#storage.compact()));
+    };
+    this.#onStatus(status, this.#counted);
   }
 
   /** What runs in the background fails into the status, and takes its error back when it works again. */

@@ -1,6 +1,6 @@
 /** This device's live windows: caught up after commits, while somebody watches, and whenever somebody reads. */
 import { hostPorts } from '../../src/ports.ts';
-import type { Storage } from '../../src/storage/storage.ts';
+import type { Position, Storage } from '../../src/storage/storage.ts';
 import type { Count } from '../../src/windows/count.ts';
 import { eventsPerMinute } from '../../src/windows/events-per-minute.ts';
 import { WindowedView, type WindowRange } from '../../src/windows/windowed-view.ts';
@@ -26,11 +26,11 @@ export class DeviceWindows {
   constructor(options: DeviceWindowsOptions) {
     this.#options = options;
     this.#view = new WindowedView(options.storage, eventsPerMinute);
-    this.#soon = new Coalesced(hostPorts, CATCH_UP_MS, () => options.guard(() => this.#catchUp()));
+    this.#soon = new Coalesced(hostPorts, CATCH_UP_MS, () => options.guard(() => this.catchUp()));
   }
 
   async read(range: WindowRange): Promise<Windows> {
-    await this.#catchUp();
+    await this.catchUp();
     return this.#view.read(range);
   }
 
@@ -47,7 +47,12 @@ export class DeviceWindows {
     this.#soon.stop();
   }
 
-  async #catchUp(): Promise<void> {
+  /** The position up to which all is counted. */
+  checkpoint(): Promise<Position> {
+    return this.#view.checkpoint();
+  }
+
+  async catchUp(): Promise<void> {
     const revised = await this.#view.catchUp();
     if (revised.length > 0) this.#options.onRevised(revised);
   }

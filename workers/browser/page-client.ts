@@ -9,7 +9,7 @@ import type { Page, Position, Query } from '../../src/storage/storage.ts';
 import { StoredEvent } from '../../src/storage/stored-event.ts';
 import type { DeadLetter, DeadLetterOptions } from '../../src/sync/dead-letter.ts';
 import type { WindowRange } from '../../src/windows/windowed-view.ts';
-import { CaptureBuffer, failedReceipt, type Receipt } from './capture-buffer.ts';
+import { CaptureBuffer, failedReceipt, type Receipt, type Settled } from './capture-buffer.ts';
 import type { Client, ClientStatus, ConnectOptions } from './client-contract.ts';
 import { listen, Listeners } from './listeners.ts';
 import type { LogSettings, LogStatus, Windows } from './worker-api.ts';
@@ -26,6 +26,8 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
   readonly #windowListeners = new Listeners<Windows>();
   readonly #undos: Undo[];
   #log: LogStatus;
+  /** Batches of this page that its log has answered. */
+  #answered = 0;
   /** Events that this page could not capture or commit. */
   #refused = 0;
   #pageError: WireError | undefined;
@@ -43,16 +45,17 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
       flushMs,
       maxBatch,
       send: (lines, separately) => this.#link.call((api) => api.append(lines, separately)),
-      onSettled: (head, failed, error) => this.#settled(head, failed, error),
+      onSettled: (settled, failed, error) => this.#settled(settled, failed, error),
+      onTrouble: () => this.#changed(),
     });
     void this.#open(options);
     this.#undos = [
       // The last moment at which a page that goes away can hand over what it holds.
-      listen(window, 'pagehide', () => this.#buffer.send()),
+      listen(window, 'pagehide', () => this.#buffer.sendAll()),
       listen(
         document,
         'visibilitychange',
-        () => document.visibilityState === 'hidden' && this.#buffer.send(),
+        () => document.visibilityState === 'hidden' && this.#buffer.sendAll(),
       ),
       listen(window, 'online', () => this.#link.tell((api) => api.network(true))),
       listen(window, 'offline', () => this.#link.tell((api) => api.network(false))),
@@ -78,6 +81,7 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
       const error = cause instanceof MillraceError ? cause : unexpected(cause);
       this.#refused++;
       this.#pageError = error.toWire();
+      this.#buffer.refused(this.#pageError);
       this.#changed();
       return failedReceipt(options?.id ?? '', error);
     }
@@ -88,7 +92,7 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
   }
 
   status(): ClientStatus {
-    const lastError = this.#pageError ?? this.#log.lastError;
+    const lastError = this.#buffer.trouble ?? this.#pageError ?? this.#log.lastError;
     return {
       ...this.#log,
       captured: this.#log.committed + this.#buffer.held,
@@ -141,6 +145,7 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
     log = 'millrace',
     sync = true,
     durability,
+    keepEvents,
   }: ConnectOptions<Schemas>): Promise<void> {
     try {
       const { href } = new URL(endpoint, location.href);
@@ -149,11 +154,12 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
         endpoint: href.replace(/[?#].*$/, '').replace(/\/+$/, ''),
         sync,
         ...(durability !== undefined && { durability }),
+        ...(keepEvents !== undefined && { keepEvents }),
       };
-      await this.#link.open(settings, (status) => this.#heard(status));
+      await this.#link.open(settings, (status, appends) => this.#heard(status, appends));
     } catch (error) {
       const lastError = (error as MillraceError).toWire();
-      this.#heard({
+      this.#hear({
         ...this.#log,
         state: lastError.code === 'disposed' ? 'stopped' : 'failed',
         lastError,
@@ -163,28 +169,28 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
 
   async #dispose(): Promise<void> {
     for (const undo of this.#undos) undo();
-    this.#buffer.send();
+    this.#buffer.end();
     await this.#link.dispose();
     this.#statusListeners.clear();
     this.#windowListeners.clear();
   }
 
   /** The answer to a batch tells of the log sooner than its status does. */
-  #settled(head: Position, failed: number, error: WireError | undefined): void {
-    const added = Math.max(0, head - this.#log.committed);
+  #settled(settled: Settled, failed: number, error: WireError | undefined): void {
     this.#refused += failed;
     this.#pageError = error;
-    this.#heard({
-      ...this.#log,
-      committed: this.#log.committed + added,
-      waiting: this.#log.waiting + added,
-    });
+    if ('appended' in settled) this.#answered++;
+    const head = 'appended' in settled ? settled.appended.head : 0;
+    this.#hear(withHead(this.#log, head));
   }
 
-  #heard(log: LogStatus): void {
-    // A status that was read before the last batch came down must not take it back.
-    const behind = Math.max(0, this.#log.committed - log.committed);
-    this.#log = { ...log, committed: log.committed + behind, waiting: log.waiting + behind };
+  /** A status that was read before the last batch came down must not take it back. */
+  #heard(log: LogStatus, appends: number): void {
+    this.#hear(appends < this.#answered ? withHead(log, this.#log.committed) : log);
+  }
+
+  #hear(log: LogStatus): void {
+    this.#log = log;
     this.#changed();
   }
 
@@ -196,6 +202,11 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
       this.#statusListeners.notify(this.status());
     });
   }
+}
+
+function withHead(log: LogStatus, head: Position): LogStatus {
+  const added = Math.max(0, head - log.committed);
+  return { ...log, committed: log.committed + added, waiting: log.waiting + added };
 }
 
 function starting(): LogStatus {

@@ -19,6 +19,7 @@ export interface LogSettings {
   readonly endpoint: string;
   readonly sync: boolean;
   readonly durability?: 'relaxed' | 'strict';
+  readonly keepEvents?: number;
 }
 
 /** What came of a batch: everything is committed, but for what is listed as failed. */
@@ -60,11 +61,14 @@ export interface LogStatus {
   readonly lastError?: WireError;
 }
 
+/** With how many appends of this worker the status counts. */
+export type OnStatus = (status: LogStatus, appends: number) => void;
+
 export type Windows = readonly WindowResult<Count>[];
 
 export interface WorkerApi {
   /** Opens the log. What is asked before waits for it, and fails with it. */
-  open(settings: LogSettings, onStatus: (status: LogStatus) => void): Promise<Outcome<void>>;
+  open(settings: LogSettings, onStatus: OnStatus): Promise<Outcome<void>>;
   /** `separately`: ids were brought that may collide, and a collision must fail its own event alone. */
   append(lines: readonly string[], separately: boolean): Promise<Outcome<Appended>>;
   query(query: Query): Promise<Outcome<LinePage>>;

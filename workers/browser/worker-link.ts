@@ -1,7 +1,7 @@
 /** The page's end of its worker: calls whose errors keep their code, and that never hang when the worker is gone. */
 import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
 import { MillraceError } from '../../src/errors.ts';
-import type { LogSettings, LogStatus, Outcome, WorkerApi } from './worker-api.ts';
+import type { LogSettings, OnStatus, Outcome, WorkerApi } from './worker-api.ts';
 
 /** How long a worker may take to close its log before it is ended. */
 const CLOSE_MS = 2_000;
@@ -18,7 +18,7 @@ export class WorkerLink {
     this.#api = wrap<WorkerApi>(worker);
   }
 
-  async open(settings: LogSettings, onStatus: (status: LogStatus) => void): Promise<void> {
+  async open(settings: LogSettings, onStatus: OnStatus): Promise<void> {
     // An error before the worker has answered at all is a script that did not load.
     const failed = (event: Event): void => {
       const why = (event as Partial<ErrorEvent>).message || 'its script did not load';

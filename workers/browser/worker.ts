@@ -11,7 +11,7 @@ import {
   type Appended,
   type LinePage,
   type LogSettings,
-  type LogStatus,
+  type OnStatus,
   type Outcome,
   type Windows,
   type WorkerApi,
@@ -24,7 +24,7 @@ class LogWorker implements WorkerApi {
     this.#log.catch(() => {});
   }
 
-  open(settings: LogSettings, onStatus: (status: LogStatus) => void): Promise<Outcome<void>> {
+  open(settings: LogSettings, onStatus: OnStatus): Promise<Outcome<void>> {
     this.#log = openLog(settings, onStatus);
     return outcomeOf(async () => void (await this.#log));
   }
@@ -66,10 +66,7 @@ class LogWorker implements WorkerApi {
   }
 }
 
-async function openLog(
-  settings: LogSettings,
-  onStatus: (status: LogStatus) => void,
-): Promise<DeviceLog> {
+async function openLog(settings: LogSettings, onStatus: OnStatus): Promise<DeviceLog> {
   const { log, durability } = settings;
   const storage = await openIndexedDb({ log, ...(durability !== undefined && { durability }) });
   return new DeviceLog({ storage, settings, online: navigator.onLine, onStatus });

@@ -1,5 +1,6 @@
-/** The layout of a log's IndexedDB database. */
+/** The layout of a log's IndexedDB database, and how it is opened. */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import { hostPorts, type Undo } from '../../ports.ts';
 import type { SegmentHead } from '../segments/tables.ts';
 import type { Segment } from '../segments/segment.ts';
 import type { Position } from '../position.ts';
@@ -33,16 +34,52 @@ export interface LogSchema extends DBSchema {
 
 const LAYOUT = 1;
 
-export function openLogDatabase(log: string): Promise<IDBPDatabase<LogSchema>> {
-  return openDB<LogSchema>(`millrace:${log}`, LAYOUT, {
-    upgrade(database) {
-      const segments = database.createObjectStore('segments', { keyPath: 'first' });
+/** How long another tab may hold the database in an older layout. */
+const BLOCKED_MS = 5_000;
+
+/**
+ * Opens it, and lets it go where another tab is to upgrade or delete it: `onLost` is called once the connection is of no
+ * use any more, by whoever's doing.
+ */
+export function openLogDatabase(log: string, onLost: () => void): Promise<IDBPDatabase<LogSchema>> {
+  return new Promise((resolve, reject) => {
+    let gaveUp = false;
+    let undo: Undo | undefined;
+    const giveUp = (): void => {
+      gaveUp = true;
+      reject(new Error('another tab holds an older version of it: close the other tabs'));
+    };
+    const blocked = (): void => void (undo = hostPorts.after(BLOCKED_MS, giveUp));
+    openDatabase(log, blocked, onLost).then((database) => {
+      undo?.();
+      if (gaveUp) database.close();
+      else resolve(database);
+    }, reject);
+  });
+}
+
+async function openDatabase(
+  log: string,
+  blocked: () => void,
+  onLost: () => void,
+): Promise<IDBPDatabase<LogSchema>> {
+  const database = await openDB<LogSchema>(`millrace:${log}`, LAYOUT, {
+    blocked,
+    blocking() {
+      // At once, or the other tab would wait for this one for ever. What is under way still ends.
+      database.close();
+      onLost();
+    },
+    terminated: onLost,
+    upgrade(upgraded) {
+      const segments = upgraded.createObjectStore('segments', { keyPath: 'first' });
       segments.createIndex('postings', 'postings', { multiEntry: true });
       segments.createIndex('firstId', 'firstId');
       segments.createIndex('maxTime', 'maxTime');
       for (const store of ['state', 'unordered', 'subjects', 'producers', 'values'] as const) {
-        database.createObjectStore(store);
+        upgraded.createObjectStore(store);
       }
     },
   });
+  return database;
 }

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { openMemory } from '../../src/storage/memory.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { eventsPerMinute } from '../../src/windows/events-per-minute.ts';
+import { WindowedView } from '../../src/windows/windowed-view.ts';
+import { DeviceUpkeep } from '../../workers/browser/device-upkeep.ts';
+import { crashing, settle, shopEvents, SteppedPorts } from './sync-world.ts';
+
+function world(keepEvents?: number, leads = true) {
+  const ports = new SteppedPorts();
+  const inner = openMemory();
+  const compacted: number[] = [];
+  const storage: Storage = {
+    ...crashing(inner, undefined),
+    compact: () => (compacted.push(ports.now()), false),
+  };
+  const view = new WindowedView(storage, eventsPerMinute);
+  const windows = {
+    catchUp: async () => void (await view.catchUp()),
+    checkpoint: () => view.checkpoint(),
+  };
+  const upkeep = new DeviceUpkeep({
+    storage,
+    ports,
+    windows,
+    keepEvents,
+    leads: () => leads,
+    guard: (task) => task(),
+  });
+  const acked = async (position: number) => {
+    await inner.commit([{ events: [], put: [['sync/acked', position]] }]);
+    upkeep.ask();
+    await ports.step();
+    await settle();
+    return (await inner.stats()).trimmed;
+  };
+  return { ports, inner, view, windows, upkeep, acked, compacted };
+}
+
+describe('the upkeep of a device’s log', () => {
+  it('forgets what is at the edge but for the last of it, and never what waits', async () => {
+    const { inner, view, acked } = world(10);
+    await inner.commit([{ events: shopEvents(50) }]);
+    expect(await acked(0)).toBe(0);
+    expect(await acked(10)).toBe(0);
+    expect(await acked(25)).toBe(15);
+    expect(await acked(50)).toBe(40);
+    const counted = (await view.read()).reduce((sum, { value }) => sum + value.count, 0);
+    expect(counted).toBe(50);
+  });
+
+  it('keeps the last 10,000 where nothing else is said', async () => {
+    const { ports, inner, acked } = world();
+    const events = shopEvents(15_000);
+    await inner.commit([{ events: events.slice(0, 7_500) }]);
+    await inner.commit([{ events: events.slice(7_500) }]);
+    await acked(14_500);
+    await ports.until(async () => (await inner.stats()).trimmed === 4_500);
+  });
+
+  it('forgets nothing that the windows have not counted', async () => {
+    const { inner, windows, acked } = world(10);
+    windows.catchUp = async () => {};
+    await inner.commit([{ events: shopEvents(50) }]);
+    expect(await acked(50)).toBe(0);
+  });
+
+  it('forgets nothing where another tab leads', async () => {
+    const { inner, acked } = world(10, false);
+    await inner.commit([{ events: shopEvents(50) }]);
+    expect(await acked(50)).toBe(0);
+  });
+
+  it('waits for a pause, but not for ever: half a minute, or 64 commits', async () => {
+    const rare = world();
+    const start = rare.ports.now();
+    /** Commits that never leave the two seconds that would be a pause. */
+    const traffic = async ({ upkeep, ports }: typeof rare, commits: number, everyMs: number) => {
+      for (let commit = 0; commit < commits; commit++) {
+        upkeep.committed();
+        let due = false;
+        ports.after(everyMs, () => (due = true));
+        await ports.until(() => due);
+      }
+    };
+    await traffic(rare, 40, 1_500);
+    const [first] = rare.compacted;
+    expect(first! - start).toBeGreaterThanOrEqual(30_000);
+    expect(first! - start).toBeLessThanOrEqual(33_000);
+
+    const dense = world();
+    await traffic(dense, 63, 10);
+    expect(dense.compacted).toEqual([]);
+    await traffic(dense, 400, 10);
+    expect(dense.compacted).toHaveLength(1);
+    expect(dense.compacted[0]! - dense.ports.now()).toBeLessThan(0);
+  });
+});
