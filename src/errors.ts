@@ -85,6 +85,8 @@ export interface ErrorDetails {
     readonly endpoint: string;
     readonly status: number;
     readonly reason: string;
+    /** The edge's own code. Without one it may have been a gateway that refused, and no event is given up for it. */
+    readonly code?: string;
     readonly rejected?: readonly { readonly index: number; readonly reason: string }[];
   };
   /** The client, the worker or the loop was disposed before it could answer. */

@@ -4,7 +4,6 @@
  */
 import { MillraceError, type ErrorDetails } from '../errors.ts';
 import type { Fetch, Ports } from '../ports.ts';
-import type { RefusalDetails } from './refusal.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 export interface HttpOptions {
@@ -100,7 +99,7 @@ function errorOf({ status, isProblem, body, retryAfterMs }: Answer, endpoint: st
   const producerError = producerErrorOf(problem, reason);
   if (producerError !== undefined) return producerError;
   const rejected = readRejected(problem['rejected']);
-  const details: RefusalDetails = {
+  const details: ErrorDetails['sync.refused'] = {
     endpoint,
     status,
     reason,

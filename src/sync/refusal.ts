@@ -1,15 +1,7 @@
 /** What a refused push says about its events. */
-import type { ErrorDetails, MillraceError } from '../errors.ts';
+import type { MillraceError } from '../errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { Outgoing } from './outgoing.ts';
-
-type Refused = ErrorDetails['sync.refused'];
-
-/** The details of `sync.refused`, with what problem details (RFC 9457) add. */
-export interface RefusalDetails extends Refused {
-  /** The problem's `code`. Missing: the answer is not the edge's own, but a gateway's on the way to it. */
-  readonly code?: string;
-}
 
 /**
  * Statuses that speak of the caller, the route or the edge: no event is to blame, and none may be given up for them.
@@ -20,7 +12,7 @@ const NOT_ABOUT_EVENTS_CODE = /^(request|query|cursor|producer|storage|edge)\./;
 const TOO_LARGE = 413;
 
 export function problemCode(error: MillraceError<'sync.refused'>): string | undefined {
-  return (error.details as RefusalDetails).code;
+  return error.details.code;
 }
 
 /** Whether an event, or the size of all together, may be to blame. */

@@ -5,7 +5,7 @@ import type { Pull, Push, PushAnswer } from './protocol.ts';
 /**
  * Each call rejects with a MillraceError: `sync.unreachable` where trying again may help, `sync.refused` where it
  * cannot, and the producer's errors of the storage (`producer.gap`, `producer.fenced`, `producer.diverged`).
- * Only a refusal that names its events, or that carries the edge's own `code` (`RefusalDetails`), gives an event up.
+ * Only a refusal that names its events, or that carries the edge's own `code`, gives an event up.
  * Any other rejection counts as unreachable. An aborted call may still have been applied.
  */
 export interface SyncTransport {

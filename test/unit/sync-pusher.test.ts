@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { MillraceError } from '../../src/errors.ts';
+import { MillraceError, type ErrorDetails } from '../../src/errors.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { formatCursor } from '../../src/storage/cursor.ts';
 import type { Storage } from '../../src/storage/storage.ts';
@@ -7,7 +7,6 @@ import { deadLetterEntry, listDeadLetters } from '../../src/sync/dead-letter.ts'
 import { Pusher, type PusherOptions, type PushStatus } from '../../src/sync/pusher.ts';
 import { readProgress } from '../../src/sync/progress.ts';
 import type { Push, PushAnswer } from '../../src/sync/protocol.ts';
-import type { RefusalDetails } from '../../src/sync/refusal.ts';
 import type { SyncTransport } from '../../src/sync/transport.ts';
 import {
   crashing,
@@ -51,7 +50,7 @@ function answering(
 }
 
 function refused(status: number, code?: string): MillraceError {
-  const details: RefusalDetails = {
+  const details: ErrorDetails['sync.refused'] = {
     endpoint: 'edge',
     status,
     reason: `it is ${status}`,

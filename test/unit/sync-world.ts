@@ -1,5 +1,5 @@
 /** What sync is tested in: a clock that is stepped, an edge in memory, and a network and a storage that fail as told. */
-import { MillraceError } from '../../src/errors.ts';
+import { MillraceError, type ErrorDetails } from '../../src/errors.ts';
 import { createEventFactory } from '../../src/event/factory.ts';
 import type { Event } from '../../src/event/event.ts';
 import { decodeLine } from '../../src/event/wire.ts';
@@ -8,7 +8,6 @@ import { formatCursor, parseCursor } from '../../src/storage/cursor.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import type { Commit, Storage } from '../../src/storage/storage.ts';
 import type { Push, PushAnswer } from '../../src/sync/protocol.ts';
-import type { RefusalDetails } from '../../src/sync/refusal.ts';
 import type { SyncTransport } from '../../src/sync/transport.ts';
 
 /** Time stands still until it is stepped to the next timer. */
@@ -92,7 +91,7 @@ export class MemoryEdge {
     );
     if (rejected.length > 0) {
       const status = this.names ? 422 : 400;
-      const details: RefusalDetails = {
+      const details: ErrorDetails['sync.refused'] = {
         endpoint: 'edge',
         status,
         reason: 'bad events',
