@@ -16,14 +16,17 @@ const TYPE_NAME = /^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+$/;
 
 export type EventSchemas = Readonly<Record<EventTypeName, StandardSchema>>;
 
-export interface CatalogueOptions {
+export interface CatalogueOptions<Type extends string = string> {
   /** Refuse types that the catalogue does not name. Default: false, they pass unchecked. */
   readonly strict?: boolean;
+  /** Types whose data is about a person: an event store with keys keeps it sealed under its subject's own. Default: none. */
+  readonly personal?: readonly Type[];
 }
 
 export interface Catalogue<Schemas extends EventSchemas = EventSchemas> {
   readonly types: readonly TypeOf<Schemas>[];
   readonly strict: boolean;
+  readonly personal: readonly TypeOf<Schemas>[];
   /**
    * The data as its schema returns it.
    *
@@ -58,25 +61,31 @@ type WellNamed<Schemas> = {
 /** @throws MillraceError `catalogue.invalid` for a type that is not `{domain}.{action}`, or a schema that is none. */
 export function defineEvents<const Schemas extends EventSchemas>(
   schemas: Schemas & WellNamed<Schemas>,
-  options: CatalogueOptions = {},
+  options: CatalogueOptions<TypeOf<Schemas>> = {},
 ): Catalogue<Schemas> {
   for (const [type, schema] of Object.entries(schemas)) checkDefinition(type, schema);
+  const { strict = false, personal = [] } = options;
+  for (const type of personal) if (!Object.hasOwn(schemas, type)) throw unknownType(type);
   const byType = new Map<string, StandardSchema>(Object.entries(schemas));
-  const strict = options.strict ?? false;
   return {
     types: [...byType.keys()] as TypeOf<Schemas>[],
     strict,
+    personal,
     check(type, data) {
       const schema = byType.get(type);
       if (schema !== undefined) return validate(type, schema, data) as never;
       if (!strict) return data as never;
-      throw new MillraceError(
-        'catalogue.unknown-type',
-        `the catalogue has no type ${JSON.stringify(type)}: define it, or make the catalogue not strict`,
-        { type },
-      );
+      throw unknownType(type);
     },
   };
+}
+
+function unknownType(type: string): MillraceError<'catalogue.unknown-type'> {
+  return new MillraceError(
+    'catalogue.unknown-type',
+    `the catalogue has no type ${JSON.stringify(type)}: define it, or make the catalogue not strict`,
+    { type },
+  );
 }
 
 function checkDefinition(type: string, schema: StandardSchema | undefined): void {

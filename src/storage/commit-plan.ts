@@ -76,33 +76,47 @@ export function isProvablyNew(id: string, head: Pick<LogHead, 'maxId'>): boolean
 
 /** @throws MillraceError `event.invalid` or `limit.exceeded` for an event that does not encode: nothing is planned. */
 export function planCommits(batch: readonly Commit[], facts: Facts): CommitPlan {
-  const planner = new Planner(facts);
-  const results = batch.map((commit) => planner.apply(commit));
-  return { results, ...planner.plan() };
+  const planner = new Planner(facts, batch.length > 1);
+  return planner.plan(batch.map((commit) => planner.apply(commit)));
 }
+
+interface PlacedEvent {
+  readonly position: Position;
+  readonly event: Event;
+}
+
+const none: ReadonlyMap<string, never> = new Map<string, never>();
 
 class Planner {
   readonly #facts: Facts;
   readonly #events: Event[] = [];
-  readonly #added = new Map<string, { readonly position: Position; readonly event: Event }>();
-  readonly #versions = new Map<string, number>();
-  readonly #producers = new Map<string, ProducerHead>();
-  readonly #values = new Map<string, StoredValue | undefined>();
+  /** Where a batch has one commit alone, no other can meet its ids. */
+  readonly #added: Map<string, PlacedEvent> | undefined;
+  // Made when they are needed first: most commits change one of them.
+  #versions: Map<string, number> | undefined;
+  #producers: Map<string, ProducerHead> | undefined;
+  #values: Map<string, StoredValue | undefined> | undefined;
   #maxId: string;
   #bytes = 0;
+  /** The id that was last found to be new, and the subject whose version was last looked up: none is asked for twice. */
+  #proven = '';
+  #subject: string | undefined;
+  #subjectVersion = 0;
 
-  constructor(facts: Facts) {
+  constructor(facts: Facts, several: boolean) {
     this.#facts = facts;
     this.#maxId = facts.head.maxId;
+    this.#added = several ? new Map() : undefined;
   }
 
-  plan(): Omit<CommitPlan, 'results'> {
+  plan(results: readonly CommitResult[]): CommitPlan {
     const { head } = this.#facts;
     return {
+      results,
       events: this.#events,
-      versions: this.#versions,
-      producers: this.#producers,
-      values: this.#values,
+      versions: this.#versions ?? none,
+      producers: this.#producers ?? none,
+      values: this.#values ?? none,
       head: {
         position: head.position + this.#events.length,
         maxId: this.#maxId,
@@ -114,7 +128,9 @@ class Planner {
   }
 
   apply(given: Commit): CommitResult {
-    const commit = { ...given, events: given.events.map(asMadeEvent) };
+    const commit = given.events.every(isMade)
+      ? given
+      : { ...given, events: given.events.map(asMadeEvent) };
     // Encoded before anything is decided: an event that does not encode fails the call with nothing changed.
     for (const event of commit.events) encodeLine(event);
     const sequence = this.#sequence(commit);
@@ -149,7 +165,7 @@ class Planner {
   }
 
   #head(producer: string): ProducerHead {
-    return this.#producers.get(producer) ?? this.#facts.producer(producer) ?? { epoch: 0, seq: 0 };
+    return this.#producers?.get(producer) ?? this.#facts.producer(producer) ?? { epoch: 0, seq: 0 };
   }
 
   /** The first of the sequences to advance that does not stand where it should. */
@@ -176,9 +192,11 @@ class Planner {
   }
 
   #stored(id: string): ReturnType<Facts['stored']> {
-    const added = this.#added.get(id);
-    if (added !== undefined || isProvablyNew(id, this.#facts.head)) return added;
-    return this.#facts.stored(id);
+    const added = this.#added?.get(id);
+    if (added !== undefined) return added;
+    if (!isProvablyNew(id, this.#facts.head)) return this.#facts.stored(id);
+    this.#proven = id;
+    return undefined;
   }
 
   /** Gives each event its position, the one it has or the next free one, without taking it yet. */
@@ -187,12 +205,13 @@ class Planner {
   ): { positions: Position[]; fresh: Event[] } | MillraceError<'event.conflict'> {
     const positions: Position[] = [];
     const fresh: Event[] = [];
-    const within = new Map<string, { position: Position; event?: Event | undefined }>();
+    const within = events.length > 1 ? new Map<string, PlacedEvent>() : undefined;
     let next = this.#facts.head.position + this.#events.length;
     for (const event of events) {
-      const known = within.get(event.id) ?? this.#stored(event.id);
+      const known = within?.get(event.id) ?? this.#stored(event.id);
       if (known === undefined) {
-        within.set(event.id, { position: ++next, event });
+        next++;
+        within?.set(event.id, { position: next, event });
         positions.push(next);
         fresh.push(event);
       } else if (isSame(known.event, event)) positions.push(known.position);
@@ -202,7 +221,13 @@ class Planner {
   }
 
   #version(subject: string): number {
-    return this.#versions.get(subject) ?? this.#facts.version(subject);
+    const planned = this.#versions?.get(subject);
+    if (planned !== undefined) return planned;
+    if (subject !== this.#subject) {
+      this.#subject = subject;
+      this.#subjectVersion = this.#facts.version(subject);
+    }
+    return this.#subjectVersion;
   }
 
   #conflict(commit: Commit): MillraceError<'version.conflict'> | undefined {
@@ -225,22 +250,30 @@ class Planner {
   #accept(commit: Commit, fresh: readonly Event[]): void {
     for (const event of fresh) {
       this.#events.push(event);
-      this.#added.set(event.id, { position: this.#facts.head.position + this.#events.length, event });
+      this.#added?.set(event.id, {
+        position: this.#facts.head.position + this.#events.length,
+        event,
+      });
       this.#bytes += encodeLine(event).length;
-      if (isProvablyNew(event.id, { maxId: this.#maxId })) this.#maxId = event.id;
-      if (event.subject !== undefined)
-        this.#versions.set(event.subject, this.#version(event.subject) + 1);
+      const { id, subject } = event;
+      if (id > this.#maxId && (id === this.#proven || isUuidV7(id))) this.#maxId = id;
+      if (subject !== undefined) {
+        this.#versions ??= new Map();
+        this.#versions.set(subject, this.#version(subject) + 1);
+      }
     }
     const range = commit.producer;
     if (range !== undefined) {
       const seq = range.seq + (range.count ?? commit.events.length) - 1;
-      this.#producers.set(range.id, { epoch: range.epoch, seq });
+      (this.#producers ??= new Map()).set(range.id, { epoch: range.epoch, seq });
     }
     for (const { id, epoch, seq, count = 1 } of commit.advance ?? [])
-      this.#producers.set(id, { epoch, seq: seq + count - 1 });
-    for (const [key, value] of commit.put ?? []) this.#values.set(key, value);
+      (this.#producers ??= new Map()).set(id, { epoch, seq: seq + count - 1 });
+    for (const [key, value] of commit.put ?? []) (this.#values ??= new Map()).set(key, value);
   }
 }
+
+const isMade = (event: Event): boolean => asMadeEvent(event) === event;
 
 /** What is damaged cannot be compared: its id alone says that it is the same. */
 function isSame(known: Event | undefined, event: Event): boolean {

@@ -3,6 +3,7 @@
  */
 import { MillraceError } from '../errors.ts';
 import type { Event } from '../event/event.ts';
+import { isUuidV7 } from '../event/ids.ts';
 import { encodeLine } from '../event/wire.ts';
 import { checkCommits, checkList, checkQuery, checkTrim, type BoundedQuery } from './check-input.ts';
 import { CommitListeners } from './commit-listeners.ts';
@@ -11,7 +12,6 @@ import { selects } from './selects.ts';
 import type { Position } from './position.ts';
 import type { Page, ProducerHead, Storage, StoredValue } from './storage.ts';
 import { StoredEvent } from './stored-event.ts';
-import { termsOfEvent, termsOfQuery } from './terms.ts';
 
 export interface MemoryOptions {
   /** The log's name, for its errors. Each call opens a new log all the same. */
@@ -22,6 +22,14 @@ export function openMemory(options: MemoryOptions = {}): Storage {
   return new MemoryStorage(options.log ?? 'memory');
 }
 
+/** One look-up gives both, at every append. */
+interface Subject {
+  /** How many events it has had, those trimmed included: each of them raises it by one, as the plan has counted. */
+  version: number;
+  /** Of those that are left, rising. */
+  positions: Position[];
+}
+
 class MemoryStorage implements Storage {
   readonly #log: string;
   readonly #facts: Facts;
@@ -29,10 +37,14 @@ class MemoryStorage implements Storage {
   /** The event of position p stands at p - 1 - `#head.trimmed`. */
   #events: Event[] = [];
   #head: LogHead = emptyHead;
-  readonly #positions = new Map<string, Position>();
-  /** The positions of each term, rising. */
-  readonly #postings = new Map<string, Position[]>();
-  readonly #versions = new Map<string, number>();
+  /** Positions of the ids that were greater than every UUIDv7 before them: they rise together, and are found by search. */
+  #ordered: Position[] = [];
+  /** The positions of all other ids. */
+  readonly #unordered = new Map<string, Position>();
+  /** The positions of each type and correlation, rising. */
+  readonly #types = new Map<string, Position[]>();
+  readonly #correlations = new Map<string, Position[]>();
+  readonly #subjects = new Map<string, Subject>();
   readonly #producers = new Map<string, ProducerHead>();
   readonly #values = new Map<string, StoredValue>();
   #closed = false;
@@ -45,7 +57,7 @@ class MemoryStorage implements Storage {
         return storage.#head;
       },
       stored: (id) => storage.#stored(id),
-      version: (subject) => storage.#versions.get(subject) ?? 0,
+      version: (subject) => storage.#subjects.get(subject)?.version ?? 0,
       producer: (id) => storage.#producers.get(id),
     };
   }
@@ -99,7 +111,7 @@ class MemoryStorage implements Storage {
 
   version(subject: string): number {
     this.#checkOpen();
-    return this.#versions.get(subject) ?? 0;
+    return this.#subjects.get(subject)?.version ?? 0;
   }
 
   trim(until: Position): void {
@@ -110,15 +122,22 @@ class MemoryStorage implements Storage {
     if (count <= 0) return;
     const gone = this.#events.splice(0, count);
     let bytes = this.#head.bytes;
-    for (const event of gone) {
-      this.#positions.delete(event.id);
+    for (const [i, event] of gone.entries()) {
+      // An id that was forgotten before may stand anew further on.
+      if (this.#unordered.get(event.id) === trimmed + 1 + i) this.#unordered.delete(event.id);
       bytes -= encodeLine(event).length;
     }
     this.#head = { ...this.#head, trimmed: trimmed + count, events: this.#head.events - count, bytes };
-    for (const [term, positions] of this.#postings) {
-      const kept = positions.slice(firstAbove(positions, this.#head.trimmed));
-      if (kept.length > 0) this.#postings.set(term, kept);
-      else this.#postings.delete(term);
+    const above = (positions: readonly Position[]) =>
+      positions.slice(firstAbove(positions, this.#head.trimmed));
+    this.#ordered = above(this.#ordered);
+    for (const subject of this.#subjects.values()) subject.positions = above(subject.positions);
+    for (const postings of [this.#types, this.#correlations]) {
+      for (const [value, positions] of postings) {
+        const kept = above(positions);
+        if (kept.length > 0) postings.set(value, kept);
+        else postings.delete(value);
+      }
     }
   }
 
@@ -154,22 +173,40 @@ class MemoryStorage implements Storage {
   }
 
   #stored(id: string): { position: Position; event: Event } | undefined {
-    const position = this.#positions.get(id);
+    const position = this.#positionOf(id);
     return position === undefined ? undefined : { position, event: this.#at(position) };
   }
 
+  #positionOf(id: string): Position | undefined {
+    const position = this.#unordered.get(id);
+    if (position !== undefined || id > this.#head.maxId) return position;
+    let low = 0;
+    let high = this.#ordered.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#at(this.#ordered[middle]!).id < id) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#ordered[low];
+    return found !== undefined && this.#at(found).id === id ? found : undefined;
+  }
+
   #write(plan: CommitPlan): void {
-    let { position } = this.#head;
+    let { position, maxId } = this.#head;
+    // An event that comes alone is ordered when the plan says that its id is the greatest now.
+    const alone = plan.events.length === 1;
     for (const event of plan.events) {
       this.#events.push(event);
-      this.#positions.set(event.id, ++position);
-      for (const term of termsOfEvent(event)) {
-        const positions = this.#postings.get(term);
-        if (positions === undefined) this.#postings.set(term, [position]);
-        else positions.push(position);
-      }
+      position++;
+      const { id } = event;
+      if (id > maxId && (alone ? id === plan.head.maxId : isUuidV7(id))) {
+        maxId = id;
+        this.#ordered.push(position);
+      } else this.#unordered.set(id, position);
+      post(this.#types, event.type, position);
+      if (event.correlationId !== undefined) post(this.#correlations, event.correlationId, position);
+      if (event.subject !== undefined) this.#count(event.subject, position);
     }
-    for (const [subject, version] of plan.versions) this.#versions.set(subject, version);
     for (const [id, head] of plan.producers) this.#producers.set(id, head);
     for (const [key, value] of plan.values) {
       if (value === undefined) this.#values.delete(key);
@@ -178,37 +215,58 @@ class MemoryStorage implements Storage {
     this.#head = plan.head;
   }
 
+  #count(subject: string, position: Position): void {
+    const known = this.#subjects.get(subject);
+    if (known === undefined) this.#subjects.set(subject, { version: 1, positions: [position] });
+    else {
+      known.version++;
+      known.positions.push(position);
+    }
+  }
+
   /** The positions that may be selected, in the order of the query. */
   *#candidates(query: BoundedQuery): Generator<Position> {
     const first = Math.max(query.after, this.#head.trimmed) + 1;
     const last = Math.min(query.before - 1, this.#head.position);
     if (query.id !== undefined) {
-      const position = this.#positions.get(query.id);
+      const position = this.#positionOf(query.id);
       if (position !== undefined && position >= first && position <= last) yield position;
       return;
     }
-    const terms = termsOfQuery(query);
-    if (terms.length === 1) yield* this.#posted(terms[0]!, first, last, query.direction);
+    const posted = this.#postingsOf(query);
+    if (posted !== undefined) yield* inRange(posted, first, last, query.direction);
     else if (query.direction === 'forward') for (let p = first; p <= last; p++) yield p;
     else for (let p = last; p >= first; p--) yield p;
   }
 
-  *#posted(
-    term: string,
-    first: Position,
-    last: Position,
-    direction: 'forward' | 'backward',
-  ): Generator<Position> {
-    const positions = this.#postings.get(term) ?? [];
-    const from = firstAbove(positions, first - 1);
-    const to = firstAbove(positions, last);
-    if (direction === 'forward') for (let i = from; i < to; i++) yield positions[i]!;
-    else for (let i = to - 1; i >= from; i--) yield positions[i]!;
+  /** Where the events stand that may be selected, by the rarest that the query names; nothing where all may be. */
+  #postingsOf({ subject, correlationId, types }: BoundedQuery): readonly Position[] | undefined {
+    if (subject !== undefined) return this.#subjects.get(subject)?.positions ?? [];
+    if (correlationId !== undefined) return this.#correlations.get(correlationId) ?? [];
+    return types?.length === 1 ? (this.#types.get(types[0]!) ?? []) : undefined;
   }
 
   #page(events: readonly StoredEvent[], next: Position, more: boolean): Page {
     return { events, next, more, head: this.#head.position };
   }
+}
+
+function post(postings: Map<string, Position[]>, value: string, position: Position): void {
+  const positions = postings.get(value);
+  if (positions === undefined) postings.set(value, [position]);
+  else positions.push(position);
+}
+
+function* inRange(
+  positions: readonly Position[],
+  first: Position,
+  last: Position,
+  direction: 'forward' | 'backward',
+): Generator<Position> {
+  const from = firstAbove(positions, first - 1);
+  const to = firstAbove(positions, last);
+  if (direction === 'forward') for (let i = from; i < to; i++) yield positions[i]!;
+  else for (let i = to - 1; i >= from; i--) yield positions[i]!;
 }
 
 /** The index of the first position greater than `bound`: binary search. */

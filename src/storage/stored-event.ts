@@ -3,20 +3,28 @@ import type { Event } from '../event/event.ts';
 import { decodeLine } from '../event/wire.ts';
 import type { Position } from './position.ts';
 
+export interface LineDecoder {
+  decode(position: Position, line: string): Event;
+}
+
 export class StoredEvent {
   readonly position: Position;
   /** The event in its wire form, as it was captured. */
   readonly line: string;
   #event: Event | undefined;
+  #decode: LineDecoder | undefined;
 
-  constructor(position: Position, line: string, event?: Event) {
+  /** `decode` knows more of the line than the line says; default: it is decoded for itself. */
+  constructor(position: Position, line: string, event?: Event, decode?: LineDecoder) {
     this.position = position;
     this.line = line;
     this.#event = event;
+    this.#decode = decode;
   }
 
   /** @throws MillraceError `event.invalid` where the line was damaged at rest. */
   get event(): Event {
-    return (this.#event ??= decodeLine(this.line));
+    const { line } = this;
+    return (this.#event ??= this.#decode?.decode(this.position, line) ?? decodeLine(line));
   }
 }

@@ -9,12 +9,31 @@ export function hashText(text: string): number {
   return hash >>> 0;
 }
 
-/** Over the words from `start` to, but without, `end`. The shift carries a word's high bits into the low ones. */
+/**
+ * Over the words from `start` to, but without, `end`. The shift carries a word's high bits into the low ones. Four lanes
+ * side by side: each step waits for the one before it, so that one lane alone would leave the processor idle.
+ */
 export function hashWords(words: Uint32Array | Uint16Array, start: number, end: number): number {
-  let hash = OFFSET;
-  for (let i = start; i < end; i++) {
-    hash = Math.imul(hash ^ words[i]!, PRIME);
-    hash ^= hash >>> 15;
+  let a = OFFSET;
+  let b = OFFSET + 1;
+  let c = OFFSET + 2;
+  let d = OFFSET + 3;
+  let i = start;
+  for (; i + 3 < end; i += 4) {
+    a = Math.imul(a ^ words[i]!, PRIME);
+    b = Math.imul(b ^ words[i + 1]!, PRIME);
+    c = Math.imul(c ^ words[i + 2]!, PRIME);
+    d = Math.imul(d ^ words[i + 3]!, PRIME);
+    a ^= a >>> 15;
+    b ^= b >>> 15;
+    c ^= c >>> 15;
+    d ^= d >>> 15;
   }
-  return hash >>> 0;
+  for (; i < end; i++) a = mix(a, words[i]!);
+  return mix(mix(mix(a, b), c), d) >>> 0;
+}
+
+function mix(hash: number, word: number): number {
+  const mixed = Math.imul(hash ^ word, PRIME);
+  return mixed ^ (mixed >>> 15);
 }

@@ -122,8 +122,9 @@ export class LineReader {
   }
 
   #endOfLine(end: number): number {
-    let last = end;
-    while (this.#bytes[last - 1] === LINE_BREAK) last--;
+    const bytes = this.#bytes;
+    let last = end - 1;
+    while (bytes[last - 1] === LINE_BREAK) last--;
     return last;
   }
 

@@ -2,6 +2,7 @@
 import type { BoundedQuery } from '../check-input.ts';
 import { wait, type Script } from './script.ts';
 import { columnsOf } from './columns.ts';
+import { SegmentDecoder } from './decode.ts';
 import { readLines } from './load-lines.ts';
 import { corrupt } from './lines.ts';
 import { isSound, type SegmentHeader } from './segment.ts';
@@ -13,7 +14,7 @@ import type { Page } from '../storage.ts';
 import { StoredEvent } from '../stored-event.ts';
 import { termOfCorrelation, termOfSubject, termOfType, termsOfQuery } from '../terms.ts';
 
-/** Segments loaded at first; four times as many at each further step, up to the most at a time. */
+/** Segments loaded at first. */
 const FIRST_STEP = 4;
 const MOST_AT_A_TIME = 64;
 /** Segments that one read looks at before it gives back what it has. */
@@ -64,7 +65,7 @@ function* scan(
   let from = yield* wait(tables.startOf(range.after + 1));
   let to = range.before;
   let looked = 0;
-  for (let step = FIRST_STEP; ; step = Math.min(step * 4, MOST_AT_A_TIME)) {
+  for (let step = FIRST_STEP; ; step = nextStep(step, looked, events.length, query.limit)) {
     const scope = {
       terms: termsOfQuery(query),
       from,
@@ -76,8 +77,10 @@ function* scan(
     const headers = yield* wait(tables.headers({ ...scope, limit: step }));
     for (const header of headers) {
       const room = query.limit - events.length;
-      const { indexes, more } = select(header, query, range, room);
-      const damaged = indexes.length > 0 ? yield* load(tables, header, indexes, events) : undefined;
+      const sound = isSound(header);
+      const { indexes, more } = select(header, sound, query, range, room);
+      const damaged =
+        indexes.length > 0 ? yield* load(tables, header, sound, indexes, events) : undefined;
       // The page ends right before a damaged event: who goes on from it is told of that event, and of no other.
       if (damaged !== undefined) {
         if (events.length === 0) throw corrupt(log, damaged);
@@ -95,14 +98,21 @@ function* scan(
   }
 }
 
+/** Four times as many segments, or fewer where what was found so far says that fewer fill the page. */
+function nextStep(step: number, looked: number, found: number, limit: number): number {
+  const enough = found === 0 ? Infinity : Math.ceil(((limit + 1 - found) * looked) / found);
+  return Math.min(step * 4, enough, MOST_AT_A_TIME);
+}
+
 /** Which of the segment's events the query selects, in its direction: at most `room`, and whether there are more. */
 function select(
   header: SegmentHeader,
+  sound: boolean,
   query: BoundedQuery,
   range: Range,
   room: number,
 ): { readonly indexes: readonly number[]; readonly more: boolean } {
-  const matches = isSound(header) ? matcher(header, query) : () => true;
+  const matches = sound ? matcher(header, query) : () => true;
   const start = Math.max(0, range.after + 1 - header.first);
   const stop = Math.min(header.count, range.before - header.first);
   const indexes: number[] = [];
@@ -122,16 +132,18 @@ function select(
 function* load(
   tables: SegmentTables,
   header: SegmentHeader,
+  sound: boolean,
   indexes: readonly number[],
   events: StoredEvent[],
 ): Script<Position | undefined> {
-  if (!isSound(header)) return header.first + indexes[0]!;
+  if (!sound) return header.first + indexes[0]!;
   const [a, b] = [indexes[0]!, indexes.at(-1)!];
   const reader = yield* readLines(tables, header, Math.min(a, b), Math.max(a, b) + 1);
+  const decoder = new SegmentDecoder(header);
   for (const i of indexes) {
     const line = reader.lineIfSound(i);
     if (line === undefined) return header.first + i;
-    events.push(new StoredEvent(header.first + i, line));
+    events.push(new StoredEvent(header.first + i, line, undefined, decoder));
   }
   return undefined;
 }
