@@ -86,6 +86,16 @@ declare var crypto: {
 };
 declare function fetch(
   url: string,
-  init: { method: string; headers: Record<string, string>; body?: string; signal: AbortSignal; cache: 'no-store' },
-): Promise<{ readonly status: number; readonly headers: { get(name: string): string | null }; text(): Promise<string> }>;
+  init: {
+    method: string;
+    headers: Record<string, string>;
+    body?: string;
+    signal: AbortSignal;
+    cache: 'no-store';
+  },
+): Promise<{
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  text(): Promise<string>;
+}>;
 declare var performance: { now(): number };
