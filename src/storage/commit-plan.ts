@@ -6,6 +6,7 @@ import { MillraceError } from '../errors.ts';
 import { asMadeEvent, type Event } from '../event/event.ts';
 import { isUuidV7 } from '../event/ids.ts';
 import { encodeLine } from '../event/wire.ts';
+import { diverged, fenced, gap, idConflict, versionConflict } from './refusals.ts';
 import { sameContent } from './same-content.ts';
 import type { Position } from './position.ts';
 import type { Commit, CommitResult, ProducerHead, ProducerRange, StoredValue } from './storage.ts';
@@ -87,9 +88,12 @@ interface PlacedEvent {
 
 const none: ReadonlyMap<string, never> = new Map<string, never>();
 
-class Planner {
+/** The plan as it grows: it is what it makes, for one object a commit is enough. */
+class Planner implements CommitPlan {
+  readonly events: Event[] = [];
+  results: readonly CommitResult[] = [];
+  head: LogHead;
   readonly #facts: Facts;
-  readonly #events: Event[] = [];
   /** Where a batch has one commit alone, no other can meet its ids. */
   readonly #added: Map<string, PlacedEvent> | undefined;
   // Made when they are needed first: most commits change one of them.
@@ -98,33 +102,45 @@ class Planner {
   #values: Map<string, StoredValue | undefined> | undefined;
   #maxId: string;
   #bytes = 0;
-  /** The id that was last found to be new, and the subject whose version was last looked up: none is asked for twice. */
+  /** The id that was last found to be new: it need not be looked at twice. */
   #proven = '';
+  /** The subject that was last asked for, and its version so far: mostly, a commit has no other. */
   #subject: string | undefined;
   #subjectVersion = 0;
+  #raised = false;
 
   constructor(facts: Facts, several: boolean) {
     this.#facts = facts;
-    this.#maxId = facts.head.maxId;
+    this.head = facts.head;
+    this.#maxId = this.head.maxId;
     this.#added = several ? new Map() : undefined;
   }
 
   plan(results: readonly CommitResult[]): CommitPlan {
-    const { head } = this.#facts;
-    return {
-      results,
-      events: this.#events,
-      versions: this.#versions ?? none,
-      producers: this.#producers ?? none,
-      values: this.#values ?? none,
-      head: {
-        position: head.position + this.#events.length,
-        maxId: this.#maxId,
-        trimmed: head.trimmed,
-        events: head.events + this.#events.length,
-        bytes: head.bytes + this.#bytes,
-      },
+    const { position, trimmed, events, bytes } = this.head;
+    const { length } = this.events;
+    this.results = results;
+    this.head = {
+      position: position + length,
+      maxId: this.#maxId,
+      trimmed,
+      events: events + length,
+      bytes: bytes + this.#bytes,
     };
+    return this;
+  }
+
+  get versions(): ReadonlyMap<string, number> {
+    this.#keepVersion();
+    return this.#versions ?? none;
+  }
+
+  get producers(): ReadonlyMap<string, ProducerHead> {
+    return this.#producers ?? none;
+  }
+
+  get values(): ReadonlyMap<string, StoredValue | undefined> {
+    return this.#values ?? none;
   }
 
   apply(given: Commit): CommitResult {
@@ -206,7 +222,7 @@ class Planner {
     const positions: Position[] = [];
     const fresh: Event[] = [];
     const within = events.length > 1 ? new Map<string, PlacedEvent>() : undefined;
-    let next = this.#facts.head.position + this.#events.length;
+    let next = this.#facts.head.position + this.events.length;
     for (const event of events) {
       const known = within?.get(event.id) ?? this.#stored(event.id);
       if (known === undefined) {
@@ -221,13 +237,16 @@ class Planner {
   }
 
   #version(subject: string): number {
-    const planned = this.#versions?.get(subject);
-    if (planned !== undefined) return planned;
-    if (subject !== this.#subject) {
-      this.#subject = subject;
-      this.#subjectVersion = this.#facts.version(subject);
-    }
-    return this.#subjectVersion;
+    if (subject === this.#subject) return this.#subjectVersion;
+    this.#keepVersion();
+    this.#subject = subject;
+    return (this.#subjectVersion = this.#versions?.get(subject) ?? this.#facts.version(subject));
+  }
+
+  #keepVersion(): void {
+    if (!this.#raised) return;
+    (this.#versions ??= new Map()).set(this.#subject!, this.#subjectVersion);
+    this.#raised = false;
   }
 
   #conflict(commit: Commit): MillraceError<'version.conflict'> | undefined {
@@ -237,11 +256,7 @@ class Planner {
         expected === 'any' ||
         (expected === 'none' ? actual === 0 : expected === 'exists' ? actual > 0 : actual === expected);
       if (!holds) {
-        return new MillraceError(
-          'version.conflict',
-          `${subject} is at version ${actual}, expected ${expected}: read it again and decide anew`,
-          { subject, expected, actual },
-        );
+        return versionConflict(subject, expected, actual);
       }
     }
     return undefined;
@@ -249,17 +264,17 @@ class Planner {
 
   #accept(commit: Commit, fresh: readonly Event[]): void {
     for (const event of fresh) {
-      this.#events.push(event);
+      this.events.push(event);
       this.#added?.set(event.id, {
-        position: this.#facts.head.position + this.#events.length,
+        position: this.#facts.head.position + this.events.length,
         event,
       });
       this.#bytes += encodeLine(event).length;
       const { id, subject } = event;
       if (id > this.#maxId && (id === this.#proven || isUuidV7(id))) this.#maxId = id;
       if (subject !== undefined) {
-        this.#versions ??= new Map();
-        this.#versions.set(subject, this.#version(subject) + 1);
+        this.#subjectVersion = this.#version(subject) + 1;
+        this.#raised = true;
       }
     }
     const range = commit.producer;
@@ -282,37 +297,4 @@ function isSame(known: Event | undefined, event: Event): boolean {
 
 function repeated(positions: readonly Position[]): CommitResult {
   return { ok: true, positions, duplicates: positions.length, repeated: true };
-}
-
-function gap(range: ProducerRange, head: ProducerHead): MillraceError<'producer.gap'> {
-  const expected = head.seq + 1;
-  return new MillraceError(
-    'producer.gap',
-    `producer ${range.id} sent from sequence ${range.seq}, expected ${expected}: go on from there`,
-    { producer: range.id, expected, received: range.seq },
-  );
-}
-
-function fenced(range: ProducerRange, head: ProducerHead): MillraceError<'producer.fenced'> {
-  return new MillraceError(
-    'producer.fenced',
-    `producer ${range.id} wrote with epoch ${range.epoch}, epoch ${head.epoch} has taken over: stop writing`,
-    { producer: range.id, epoch: range.epoch, current: head.epoch },
-  );
-}
-
-function diverged(range: ProducerRange, id: string): MillraceError<'producer.diverged'> {
-  return new MillraceError(
-    'producer.diverged',
-    `producer ${range.id} repeats sequence ${range.seq} with event ${id}, which was never stored: its log has lost its tail; go on as a new producer`,
-    { producer: range.id, seq: range.seq, id },
-  );
-}
-
-function idConflict(id: string): MillraceError<'event.conflict'> {
-  return new MillraceError(
-    'event.conflict',
-    `an event with id ${id} is stored with other content: give the new event an id of its own`,
-    { id },
-  );
 }

@@ -4,7 +4,8 @@ import { decodeLine } from '../event/wire.ts';
 import type { Position } from './position.ts';
 
 export interface LineDecoder {
-  decode(position: Position, line: string): Event;
+  /** Nothing where it cannot: the line is decoded for itself then, and says why. */
+  decode(position: Position, line: string): Event | undefined;
 }
 
 export class StoredEvent {

@@ -6,9 +6,14 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..', '..');
 
-test('the README’s example runs, and prints what it says', () => {
-  const [, example = ''] =
-    /```ts run\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const examples = [...readme.matchAll(/```ts run\n([\s\S]*?)```/g)].map(([, code]) => code!);
+
+test('the README has examples that are run', () => {
+  expect(examples.length).toBeGreaterThanOrEqual(2);
+});
+
+test.each(examples)('the README’s example %# runs, and prints what it says', (example) => {
   const [, promised = 'nothing'] = /console\.log\(.*\); \/\/ (.*)\n/.exec(example) ?? [];
   const folder = mkdtempSync(join(tmpdir(), 'millrace-readme-'));
   try {

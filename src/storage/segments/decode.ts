@@ -3,7 +3,7 @@
  * and not checked again. The time is taken from the columns, where it is a number already.
  */
 import { restoreEvent, type Event } from '../../event/event.ts';
-import { decodeLine, type WireEvent } from '../../event/wire.ts';
+import type { WireEvent } from '../../event/wire.ts';
 import type { Position } from '../position.ts';
 import type { LineDecoder } from '../stored-event.ts';
 import { columnsOf } from './columns.ts';
@@ -18,10 +18,9 @@ export class SegmentDecoder implements LineDecoder {
     this.#times = columnsOf(header).times;
   }
 
-  /** @throws MillraceError as `decodeLine` does */
-  decode(position: Position, line: string): Event {
+  decode(position: Position, line: string): Event | undefined {
     const wire = parse(line);
-    if (wire === undefined) return decodeLine(line);
+    if (wire === undefined) return undefined;
     return restoreEvent(
       {
         id: wire.id,
