@@ -1,6 +1,6 @@
 /** `npm start`, as the README says it: one line, and there is a page and an edge; Ctrl-C, and nothing is left. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,22 +138,39 @@ function interrupt({ pid }: ChildProcess): void {
 interface Process {
   readonly parent: number;
   readonly command: string;
+  /** Z or X: dead. */
+  readonly state: string;
 }
 
 /** All that run, by id. The dead that nobody has yet reaped run no more. */
 function processes(): Map<number, Process> {
-  const found = new Map<number, Process>();
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+  const all = existsSync('/proc/self/stat') ? fromProc() : fromPs();
+  return new Map(all.filter(([, { state }]) => !/^[ZX]/.test(state)));
+}
+
+function fromProc(): [number, Process][] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid): [number, Process][] => {
     try {
-      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8');
-      if (state !== 'Z' && state !== 'X') found.set(Number(entry), { parent: Number(parent), command });
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return [[Number(pid), { parent: Number(parent), command, state }]];
     } catch {
-      // It has ended meanwhile.
+      return []; // It has ended meanwhile.
     }
-  }
-  return found;
+  });
+}
+
+function fromPs(): [number, Process][] {
+  const table = execFileSync('ps', ['-axo', 'pid=,ppid=,stat=,command='], { encoding: 'utf8' });
+  return table
+    .trim()
+    .split('\n')
+    .map((row) => {
+      const [pid, parent, state = '', ...command] = row.trim().split(/\s+/);
+      return [Number(pid), { parent: Number(parent), command: command.join(' '), state }];
+    });
 }
 
 function descendants(of: number): number[] {
