@@ -61,6 +61,8 @@ class SegmentSearch {
     }
     const header = this.#header;
     if (header === undefined || id > header.lastId) return undefined;
+    // Damaged columns tell no ids, and no event of theirs can be read: what comes again is stored again.
+    if (!isSound(header)) return undefined;
     const ids = (this.#columns ??= columnsOf(header)).ids;
     const hash = hashText(id);
     for (let i = ids.indexOf(hash); i >= 0; i = ids.indexOf(hash, i + 1)) {

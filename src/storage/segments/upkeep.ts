@@ -28,13 +28,16 @@ export function* trimSegments(tables: SegmentTables, until: Position): Script<vo
     // Only what this trim forgets: an id that an earlier one forgot may have been stored anew since.
     const start = Math.max(0, head.trimmed + 1 - segment.first);
     const stop = Math.min(segment.count, end + 1 - segment.first);
-    const reader = yield* readLines(tables, segment, start, stop);
-    for (let i = start; i < stop; i++) {
-      // A damaged line is forgotten like any other; what it counted for stays in the figures.
-      const line = isSound(segment) ? reader.lineIfSound(i) : undefined;
-      if (line === undefined) continue;
-      bytes -= line.length;
-      forgotten.push(decodeLine(line).id);
+    // Damaged events are forgotten like any other; what they counted for stays in the figures. Damaged columns do not
+    // even say where the lines are.
+    if (isSound(segment)) {
+      const reader = yield* readLines(tables, segment, start, stop);
+      for (let i = start; i < stop; i++) {
+        const line = reader.lineIfSound(i);
+        if (line === undefined) continue;
+        bytes -= line.length;
+        forgotten.push(decodeLine(line).id);
+      }
     }
     if (segment.first + segment.count - 1 <= end) removed.push(segment);
     from = segment.first + 1;
