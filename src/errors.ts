@@ -45,9 +45,28 @@ export interface ErrorDetails {
   'producer.fenced': { readonly producer: string; readonly epoch: number; readonly current: number };
   /** A producer repeats a sequence with events that were never stored: its log has lost its tail since. */
   'producer.diverged': { readonly producer: string; readonly seq: number; readonly id: string };
+  /**
+   * Of a producer's events `seq` to `last`: the lines are not those that were sent (`lines`), or what was sent before
+   * them is not what the edge has (`before`). `expected` is the hash that should be, `received` the one that is.
+   */
+  'chain.broken': {
+    readonly producer: string;
+    readonly seq: number;
+    readonly last: number;
+    readonly part: 'lines' | 'before';
+    readonly expected: string;
+    readonly received: string;
+  };
   'cursor.invalid': { readonly cursor: string };
   /** A query, or an option, has a value that means nothing. */
   'query.invalid': { readonly path: string; readonly value: unknown; readonly reason: string };
+  /** An event has, where an aggregation takes a value, one that it cannot take. `event` is the event's id. */
+  'value.invalid': {
+    readonly event: string;
+    readonly field: string;
+    readonly value: unknown;
+    readonly reason: string;
+  };
   /** A topic or its pattern is malformed. `word` counts from 0. */
   'topic.invalid': { readonly topic: string; readonly reason: string; readonly word?: number };
   /** A middleware called `next` twice, or after it had ended. */
@@ -70,7 +89,11 @@ export interface ErrorDetails {
   /** A documented bound was passed. Nothing was stored. */
   'limit.exceeded': { readonly limit: string; readonly maximum: number; readonly actual: number };
   'storage.closed': { readonly log: string };
-  'storage.open-failed': { readonly log: string };
+  /**
+   * `blocked`: another tab holds an older version of the log, and may let go. `newer`: another tab has upgraded it, and
+   * this one's code is too old.
+   */
+  'storage.open-failed': { readonly log: string; readonly reason?: 'blocked' | 'newer' | 'failed' };
   'storage.failed': { readonly log: string; readonly operation: string };
   /** What is stored does not decode. What else is committed stays readable. */
   'storage.corrupt': { readonly log: string; readonly position: number };
@@ -89,6 +112,24 @@ export interface ErrorDetails {
     readonly code?: string;
     readonly rejected?: readonly { readonly index: number; readonly reason: string }[];
   };
+  /** There is no subscription of that id. */
+  'subscription.unknown': { readonly subscription: string };
+  /** A subscription is not what it must be. `path` is a JSON pointer into what was asked for. */
+  'subscription.invalid': { readonly path: string; readonly value: unknown; readonly reason: string };
+  /** A subscription has no delivery, or no dead letter, of that sequence. */
+  'delivery.unknown': { readonly sequence: number; readonly reason: string };
+  /** The name of a callback's host could not be resolved. */
+  'callback.unresolved': { readonly hostname: string; readonly reason: string };
+  /** A shard that an epoch of more shards has followed on: it takes nothing more. */
+  'shard.sealed': { readonly shard: string };
+  /** More waits at a shard to be committed than it may hold. Nothing was stored: to be tried again. */
+  'shard.busy': {
+    readonly requests: number;
+    readonly characters: number;
+    readonly retryAfterMs: number;
+  };
+  /** The visitor has not agreed to be recorded, or has withdrawn that: nothing was kept. */
+  'consent.missing': { readonly withdrawn: boolean };
   /** The client, the worker or the loop was disposed before it could answer. */
   disposed: { readonly what: string };
 }

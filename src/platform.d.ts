@@ -83,6 +83,9 @@ declare function clearTimeout(timer: unknown): void;
 declare var crypto: {
   getRandomValues<T extends Uint8Array>(array: T): T;
   randomUUID(): string;
+  readonly subtle?: {
+    digest(algorithm: 'SHA-256', bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>;
+  };
 };
 declare function fetch(
   url: string,

@@ -21,17 +21,22 @@ export interface Ports {
 export type Fetch = (
   url: string,
   init: {
-    readonly method: 'GET' | 'POST';
+    readonly method: 'GET' | 'POST' | 'DELETE';
     readonly headers: Record<string, string>;
     readonly body?: string;
     readonly signal: AbortSignal;
     readonly cache: 'no-store';
+    /** Whether the request may outlive the page that made it. */
+    readonly keepalive: boolean;
   },
 ) => Promise<{
   readonly status: number;
   readonly headers: { get(name: string): string | null };
   text(): Promise<string>;
 }>;
+
+/** SHA-256. */
+export type Digest = (bytes: Uint8Array<ArrayBuffer>) => Promise<ArrayBuffer>;
 
 /** The host's own clock, timers and randomness. */
 export const hostPorts: Ports = {
@@ -43,6 +48,12 @@ export const hostPorts: Ports = {
   random: () => Math.random(),
   fillRandom: (bytes) => void crypto.getRandomValues(bytes),
 };
+
+/** The host's own WebCrypto; none where the page is no secure context. */
+export const hostDigest: Digest | undefined =
+  typeof crypto === 'object' && crypto.subtle
+    ? (bytes) => crypto.subtle!.digest('SHA-256', bytes)
+    : undefined;
 
 /** The host's own network. */
 export const hostFetch: Fetch = (url, init) => fetch(url, init);

@@ -6,12 +6,13 @@ export function deepFreeze<T>(value: T): T {
   return development ? freeze(value) : value;
 }
 
-const development = nodeEnv() !== undefined && nodeEnv() !== 'production';
+declare const process: { readonly env: { readonly NODE_ENV?: string } } | undefined;
 
-function nodeEnv(): string | undefined {
-  const host = globalThis as { process?: { env?: Record<string, string | undefined> } };
-  return host.process?.env?.['NODE_ENV'];
-}
+// Spelled as bundlers know it, so that they leave `freeze` out of what is built for production.
+const development =
+  typeof process === 'object' &&
+  process.env.NODE_ENV !== undefined &&
+  process.env.NODE_ENV !== 'production';
 
 function freeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;

@@ -11,6 +11,8 @@ export const MAX_TIMESTAMP = 253_402_300_799_999;
 /** The smallest: 0000-01-01T00:00:00.000Z. */
 export const MIN_TIMESTAMP = -62_167_219_200_000;
 
+const CANONICAL_LENGTH = '2015-05-17T10:05:03.000Z'.length;
+
 /** Whether `value` is a whole number of ms that ISO 8601 can write. */
 export function isTimestamp(value: unknown): value is number {
   return (
@@ -25,11 +27,10 @@ export function formatTimestamp(timestamp: number): string {
   if (second !== formatted.second) {
     formatted = { second, text: new Date(second).toISOString().slice(0, -4) };
   }
-  return `${formatted.text}${MILLISECONDS[ms]}`;
+  return `${formatted.text}${String(ms).padStart(3, '0')}Z`;
 }
 
 let formatted = { second: Number.NaN, text: '' };
-const MILLISECONDS = Array.from({ length: 1000 }, (_, ms) => `${String(ms).padStart(3, '0')}Z`);
 
 /**
  * The ms of an ISO 8601 time, or `undefined` if the text is none. Digits below the ms are cut. A time without a zone
@@ -39,48 +40,10 @@ export function parseTimestamp(text: string): number | undefined {
   return parseCanonical(text) ?? parseAny(text);
 }
 
-/** The form that we write, `2015-05-17T10:05:03.000Z`, without a regular expression or a Date: once an event. */
+/** The form that we write, known by being written the same: once an event, so without a regular expression. */
 function parseCanonical(text: string): number | undefined {
-  if (text.length !== 24 || text[4] !== '-' || text[7] !== '-' || text[10] !== 'T' || text[23] !== 'Z')
-    return undefined;
-  if (text[13] !== ':' || text[16] !== ':' || text[19] !== '.') return undefined;
-  const year = digits(text, 0, 4);
-  const month = digits(text, 5, 7);
-  const day = digits(text, 8, 10);
-  const hour = digits(text, 11, 13);
-  const minute = digits(text, 14, 16);
-  const second = digits(text, 17, 19);
-  const ms = digits(text, 20, 23);
-  const valid =
-    month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59;
-  const time =
-    daysFromCivil(year, month, day) * 86_400_000 +
-    hour * 3_600_000 +
-    minute * 60_000 +
-    second * 1000 +
-    ms;
-  // NaN where a character was no digit; the last days of a month are left to the calendar.
-  return valid && time === time ? time : undefined;
-}
-
-function digits(text: string, from: number, to: number): number {
-  let value = 0;
-  for (let i = from; i < to; i++) {
-    const digit = text.charCodeAt(i) - 48;
-    if (digit < 0 || digit > 9) return Number.NaN;
-    value = value * 10 + digit;
-  }
-  return value;
-}
-
-/** Days since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
-function daysFromCivil(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year;
-  const era = Math.floor(y / 400);
-  const yearOfEra = y - era * 400;
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return era * 146_097 + dayOfEra - 719_468;
+  const time = text.length === CANONICAL_LENGTH ? Date.parse(text) : NaN;
+  return isTimestamp(time) && formatTimestamp(time) === text ? time : undefined;
 }
 
 function parseAny(text: string): number | undefined {
@@ -96,4 +59,13 @@ function parseAny(text: string): number | undefined {
 function isCalendarDay(date: string): boolean {
   const midnight = Date.parse(`${date}T00:00:00Z`);
   return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(date);
+}
+
+/**
+ * The ms of an HTTP date in the one form that is still sent (RFC 9110, section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`), known
+ * by being written the same; `undefined` for any other text.
+ */
+export function parseHttpDate(text: string): number | undefined {
+  const time = Date.parse(text);
+  return isTimestamp(time) && new Date(time).toUTCString() === text ? time : undefined;
 }

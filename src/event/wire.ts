@@ -79,9 +79,18 @@ export function fromWire(wire: unknown, line?: string): Event {
 export function encodeLine(event: Event): string {
   const carried = carriedLine(event);
   if (carried !== undefined) return carried;
+  const kind = typeof event.data;
+  if (kind === 'undefined' || kind === 'function' || kind === 'symbol') {
+    throw invalidEvent('/data', kind, 'must be JSON');
+  }
   const line = checkLength(stringify(event));
   carryLine(event, line);
   return line;
+}
+
+/** The line of fields that nobody has checked: whoever decodes it checks them. @throws whatever JSON does */
+export function writeLine(event: Event): string {
+  return JSON.stringify(wireFields(event));
 }
 
 /**
@@ -107,12 +116,8 @@ export function decodeLine(line: string): Event {
 }
 
 function stringify(event: Event): string {
-  const kind = typeof event.data;
-  if (kind === 'undefined' || kind === 'function' || kind === 'symbol') {
-    throw invalidEvent('/data', kind, 'must be JSON');
-  }
   try {
-    return JSON.stringify(wireFields(event));
+    return writeLine(event);
   } catch (cause) {
     throw new MillraceError(
       'event.invalid',

@@ -8,7 +8,7 @@
  *   evolve: (count) => count + 1,
  * };
  */
-import type { Catalogue, EventOf } from '../event/catalogue.ts';
+import type { EventOf } from '../event/catalogue.ts';
 import type { Event } from '../event/event.ts';
 import type { EventOptions } from '../event/factory.ts';
 
@@ -18,8 +18,8 @@ export interface Draft<Type extends string = string, Data = unknown> extends Eve
   readonly data: Data;
 }
 
-/** All drafts of a catalogue, as a union told apart by `type`. */
-export type DraftOf<C extends Catalogue> = Drafted<EventOf<C>>;
+/** All drafts of a catalogue, as a union told apart by `type`: `DraftOf<typeof shop>`. */
+export type DraftOf<C> = Drafted<EventOf<C>>;
 
 type Drafted<E> = E extends Event<infer Type, infer Data> ? Draft<Type, Data> : never;
 

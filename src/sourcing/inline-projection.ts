@@ -2,7 +2,8 @@
  * A projection folded in the commit of the events themselves: who reads it after an append reads what was appended.
  *
  * It starts on an empty log by itself. On a log that has events already, a `Projector` of it with `inline` builds it
- * first; until then it is not there, and appends do not fold it.
+ * first; until then it is not there, and appends do not fold it. That `Projector` also folds it anew after an erasure,
+ * where it has no `onErased`.
  *
  * @example
  * const store = new EventStore(storage, { inline: [inlineProjection(stock)] });
@@ -16,6 +17,7 @@ import {
   foldDocuments,
   generationsKey,
   readGenerations,
+  typesOf,
   type Generations,
   type Projection,
 } from './projection.ts';
@@ -23,7 +25,8 @@ import {
 /** @throws MillraceError `query.invalid` for a name that cannot be. */
 export function inlineProjection<State extends JsonValue>(projection: Projection<State>): InlineFold {
   checkProjection(projection as unknown as Projection<never>);
-  const { name, types, version = 1 } = projection;
+  const { name, version = 1 } = projection;
+  const types = typesOf(projection as unknown as Projection<never>);
   return {
     name,
     selects: ({ type }) => types === undefined || types.includes(type),

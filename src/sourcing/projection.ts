@@ -12,7 +12,9 @@
  */
 import { MillraceError } from '../errors.ts';
 import type { Event } from '../event/event.ts';
+import { erasedSubject, SUBJECT_ERASED } from '../storage/event-store/erasure.ts';
 import { isErased } from '../storage/event-store/personal-data.ts';
+import type { Position } from '../storage/position.ts';
 import type { JsonValue, MaybePromise, Storage, StoredValue } from '../storage/storage.ts';
 
 export interface Projection<State extends JsonValue = JsonValue> {
@@ -27,6 +29,19 @@ export interface Projection<State extends JsonValue = JsonValue> {
   readonly initial: () => State;
   /** The document after the event; `undefined` removes it. Pure, and the given state stays as it is. */
   readonly evolve: (state: State, event: Event) => State | undefined;
+  /**
+   * What an erasure of personal data takes away (`EventStore.erase`), where one document holds all that there is of a
+   * subject. Left out, and personal types among `types`: all is folded anew from the log as it is then, by the next
+   * `Projector` that catches up, and the old documents go.
+   */
+  readonly onErased?: ErasedDocument<State> | undefined;
+}
+
+export interface ErasedDocument<State> {
+  /** Which document holds the subject's data; `undefined`: none. */
+  readonly key: (subject: string) => string | undefined;
+  /** What stays of it; `undefined`: nothing. Default: nothing. */
+  readonly evolve?: ((state: State, subject: string) => State | undefined) | undefined;
 }
 
 /** What is kept about a projection: which of its generations of documents is read, and which is being built. */
@@ -37,6 +52,10 @@ export interface Generations {
   readonly building: number;
   /** Of the definition whose documents are read. */
   readonly version: number;
+  /** The log's head when what serves was begun: of what was erased up to there, it has nothing. Default: 0. */
+  readonly servingFrom?: Position;
+  /** The same of what is built. */
+  readonly buildingFrom?: Position;
 }
 
 export const NO_GENERATIONS: Generations = { serving: 0, building: 0, version: 0 };
@@ -49,6 +68,11 @@ export function checkProjection({ name }: Projection<never>): void {
   const reason = 'must be lower-case words joined by dashes, 64 characters at most';
   const details = { path: '/name', value: name, reason };
   throw new MillraceError('query.invalid', `projection: name ${reason}: got ${name}`, details);
+}
+
+/** The types that a fold of it reads. */
+export function typesOf({ types, onErased }: Projection<never>): readonly string[] | undefined {
+  return types === undefined || onErased === undefined ? types : [...types, SUBJECT_ERASED];
 }
 
 export const generationsKey = (name: string): string => `projection/${name}`;
@@ -90,17 +114,35 @@ export async function foldDocuments<State extends JsonValue>(
         throw onFailure(event, cause);
       }
     };
-    const key = attempt(() => projection.key(event));
+    const { key, next } = attempt(() => stepOf(projection, event));
     if (key === undefined) continue;
     const place = documentKey(projection.name, generation, key);
-    const known = documents.has(place)
-      ? documents.get(place)
-      : ((await read(place)) as State | undefined);
-    const state = known === undefined ? projection.initial() : known;
+    const known = documents.has(place) ? documents.get(place) : await read(place);
     documents.set(
       place,
-      attempt(() => projection.evolve(state, event)),
+      attempt(() => next(known as State | undefined)),
     );
   }
   return [...documents];
+}
+
+/** Which document the event changes, and how. */
+function stepOf<State extends JsonValue>(
+  { key, initial, evolve, onErased }: Projection<State>,
+  event: Event,
+): {
+  readonly key: string | undefined;
+  readonly next: (state: State | undefined) => State | undefined;
+} {
+  const subject = erasedSubject(event);
+  if (subject === undefined) {
+    return {
+      key: key(event),
+      next: (state) => evolve(state === undefined ? initial() : state, event),
+    };
+  }
+  return {
+    key: onErased?.key(subject),
+    next: (state) => (state === undefined ? undefined : onErased?.evolve?.(state, subject)),
+  };
 }

@@ -11,8 +11,10 @@ import {
   type ConsumerStatus,
   type Produced,
 } from '../storage/event-store/consumer.ts';
+import { lastErasure } from '../storage/event-store/erasure.ts';
 import type { EventStore } from '../storage/event-store/event-store.ts';
 import { inlineSequence } from '../storage/event-store/inline.ts';
+import type { Position } from '../storage/position.ts';
 import type { Commit, JsonValue, ListOptions } from '../storage/storage.ts';
 import type { StoredEvent } from '../storage/stored-event.ts';
 import {
@@ -22,6 +24,7 @@ import {
   foldDocuments,
   generationsKey,
   readGenerations,
+  typesOf,
   type Generations,
   type Projection,
 } from './projection.ts';
@@ -128,9 +131,18 @@ export class Projector<State extends JsonValue = JsonValue> {
   /** The generations as this definition wants them: its own built, where another's is read or none. */
   async #prepare(): Promise<Generations> {
     const { version = 1 } = this.#projection;
-    const wanted = ({ serving, building, version: kept }: Generations): boolean =>
-      building === 0 && (serving === 0 || kept !== version);
-    return this.#begin(wanted);
+    const erased = await this.#lastErasure();
+    return this.#begin(
+      ({ serving, building, version: kept, servingFrom = 0 }) =>
+        building === 0 && (serving === 0 || kept !== version || servingFrom < erased),
+    );
+  }
+
+  /** Up to where the documents must be told anew from the log; 0 where the projection erases by itself, or needs not to. */
+  async #lastErasure(): Promise<Position> {
+    const { types, onErased } = this.#projection;
+    if (onErased !== undefined || !this.#store.mayBePersonal(types)) return 0;
+    return lastErasure(this.#store);
   }
 
   /** Begins a new generation where it is wanted. Of several who begin one, all go on with the same. */
@@ -141,7 +153,8 @@ export class Projector<State extends JsonValue = JsonValue> {
       const seq = await this.#sequence();
       if (!isSame(kept, await this.#generations())) continue;
       // A generation's number is never used again: a straggler of an old one must not write into it.
-      const next = { ...kept, building: seq + 1 };
+      const { head } = await this.#store.storage.stats();
+      const next = { ...kept, building: seq + 1, buildingFrom: head };
       if (await this.#put(next, seq)) return next;
     }
   }
@@ -157,7 +170,9 @@ export class Projector<State extends JsonValue = JsonValue> {
     const { lag } = await this.#consumer(building).status();
     if (lag > 0) return;
     const advance = this.#inline ? [{ id: inline, epoch: 1, seq: folded + 1 }] : [];
-    const served = await this.#put({ serving: building, building: 0, version }, seq, advance);
+    const { buildingFrom: servingFrom = 0 } = kept;
+    const next = { serving: building, building: 0, version, servingFrom };
+    const served = await this.#put(next, seq, advance);
     if (served) await this.#removeOthers(building);
   }
 
@@ -207,7 +222,8 @@ export class Projector<State extends JsonValue = JsonValue> {
   #consumer(generation: number): Consumer {
     const known = this.#consumers.get(generation);
     if (known !== undefined) return known;
-    const { name, types } = this.#projection;
+    const { name } = this.#projection;
+    const types = typesOf(this.#projection as unknown as Projection<never>);
     const handle = (events: readonly StoredEvent[]) => this.#fold(generation, events);
     const definition = { name: `projection/${name}/${generation}`, types, handle };
     const consumer = new Consumer(this.#store, definition, { pageEvents: this.#pageEvents });

@@ -12,6 +12,7 @@ import {
 
 const DEFAULT_LIMIT = 100;
 const DEFAULT_LIST_LIMIT = 1000;
+const MAX_POSITION = Number.MAX_SAFE_INTEGER;
 /** Objects and arrays inside one another in a value. */
 const MOST_DEPTH = 100;
 
@@ -25,25 +26,15 @@ export interface BoundedQuery extends Query {
 
 /** @throws MillraceError `query.invalid` */
 export function checkQuery(query: Query): BoundedQuery {
-  const limit = query.limit ?? DEFAULT_LIMIT;
-  if (!Number.isInteger(limit) || limit < 1 || limit > storageLimits.pageEvents) {
-    throw invalidQuery('/limit', limit, `must be a whole number from 1 to ${storageLimits.pageEvents}`);
-  }
-  checkPosition('/after', query.after);
-  checkPosition('/before', query.before);
-  checkNumber('/from', query.from);
-  checkNumber('/to', query.to);
-  const direction = query.direction ?? 'forward';
-  if (direction !== 'forward' && direction !== 'backward') {
-    throw invalidQuery('/direction', direction, "must be 'forward' or 'backward'");
-  }
-  return {
-    ...query,
-    limit,
-    direction,
-    after: query.after ?? 0,
-    before: query.before ?? Number.MAX_SAFE_INTEGER,
-  };
+  const { limit = DEFAULT_LIMIT, direction = 'forward', after = 0, before = MAX_POSITION } = query;
+  checkWhole('/limit', limit, 1, storageLimits.pageEvents);
+  checkWhole('/after', after, 0);
+  checkWhole('/before', before, 0);
+  checkTime('/from', query.from);
+  checkTime('/to', query.to);
+  const known = direction === 'forward' || direction === 'backward';
+  must(known, '/direction', direction, "must be 'forward' or 'backward'");
+  return { ...query, limit, direction, after, before };
 }
 
 /** @throws MillraceError `limit.exceeded`, `query.invalid` */
@@ -52,9 +43,8 @@ export function checkCommits(batch: readonly Commit[]): void {
     if (commit.events.length > storageLimits.commitEvents) throw tooManyEvents(commit.events.length);
     for (const [key, value] of commit.put ?? []) {
       checkText('/put', key, storageLimits.key);
-      if (value !== undefined && !isStorable(value, MOST_DEPTH)) {
-        throw invalidQuery('/put', key, 'must be put with JSON or with bytes, and nothing else in it');
-      }
+      const storable = value === undefined || isStorable(value, MOST_DEPTH);
+      must(storable, '/put', key, 'must be put with JSON or with bytes, and nothing else in it');
     }
     for (const { subject } of commit.expect ?? []) checkText('/expect', subject, eventLimits.subject);
     for (const range of commit.advance ?? []) checkRange('/advance', range, range.count ?? 1, 1);
@@ -67,27 +57,22 @@ export function checkCommits(batch: readonly Commit[]): void {
 
 function checkRange(path: string, range: ProducerRange, count: number, least: number): void {
   checkText(`${path}/id`, range.id, storageLimits.producer);
-  checkWhole(`${path}/epoch`, range.epoch);
-  checkWhole(`${path}/seq`, range.seq);
-  if (range.count !== undefined) checkWhole(`${path}/count`, range.count);
-  if (count >= least) return;
-  const reason = 'must be at least 1, and at least the number of events';
-  throw invalidQuery(`${path}/count`, range.count, reason);
+  checkWhole(`${path}/epoch`, range.epoch, 1);
+  checkWhole(`${path}/seq`, range.seq, 1);
+  if (range.count !== undefined) checkWhole(`${path}/count`, range.count, 1);
+  must(count >= least, `${path}/count`, range.count, 'must be at least 1 and the number of events');
 }
 
 /** The bounds of a list, filled in. @throws MillraceError `query.invalid` */
 export function checkList(options: ListOptions): { readonly after: string; readonly limit: number } {
   const { after = '', limit = DEFAULT_LIST_LIMIT } = options;
-  if (!Number.isInteger(limit) || limit < 1 || limit > storageLimits.pageEvents) {
-    throw invalidQuery('/limit', limit, `must be a whole number from 1 to ${storageLimits.pageEvents}`);
-  }
+  checkWhole('/limit', limit, 1, storageLimits.pageEvents);
   return { after, limit };
 }
 
 /** @throws MillraceError `query.invalid` */
 export function checkTrim(until: number): void {
-  if (!Number.isSafeInteger(until) || until < 0)
-    throw invalidQuery('/until', until, 'must be a position');
+  checkWhole('/until', until, 0);
 }
 
 /** Whether every database gives the value back as it is: JSON whatever it is made of, or bytes. */
@@ -104,33 +89,24 @@ function isStorable(value: unknown, depth: number): boolean {
 }
 
 function checkText(path: string, value: string, maximum: number): void {
-  if (!isStorableText(value)) throw invalidQuery(path, value, STORABLE_TEXT);
-  if (value.length === 0 || value.length > maximum) {
-    throw invalidQuery(path, value, `must be a text of 1 to ${maximum} characters`);
-  }
+  must(isStorableText(value), path, value, STORABLE_TEXT);
+  const fits = value.length > 0 && value.length <= maximum;
+  must(fits, path, value, `must be a text of 1 to ${maximum} characters`);
 }
 
-function checkPosition(path: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
-  throw invalidQuery(path, value, 'must be a position, a whole number from 0');
+function checkWhole(path: string, value: number, from: number, to = Number.MAX_SAFE_INTEGER): void {
+  const fits = Number.isSafeInteger(value) && value >= from && value <= to;
+  must(fits, path, value, `must be a whole number from ${from} to ${to}`);
 }
 
-function checkWhole(path: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw invalidQuery(path, value, 'must be a whole number from 1');
+function checkTime(path: string, value = 0): void {
+  must(Number.isFinite(value), path, value, 'must be ms since the Unix epoch');
 }
 
-function checkNumber(path: string, value: number | undefined): void {
-  if (value !== undefined && !Number.isFinite(value))
-    throw invalidQuery(path, value, 'must be ms since the Unix epoch');
-}
-
-function invalidQuery(path: string, value: unknown, reason: string): MillraceError<'query.invalid'> {
-  return new MillraceError('query.invalid', `${path} ${reason}: got ${String(value)}`, {
-    path,
-    value,
-    reason,
-  });
+function must(holds: boolean, path: string, value: unknown, reason: string): void {
+  if (holds) return;
+  const message = `${path} ${reason}: got ${String(value)}`;
+  throw new MillraceError('query.invalid', message, { path, value, reason });
 }
 
 function tooManyEvents(actual: number): MillraceError<'limit.exceeded'> {

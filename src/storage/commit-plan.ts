@@ -6,6 +6,7 @@ import { MillraceError } from '../errors.ts';
 import { asMadeEvent, type Event } from '../event/event.ts';
 import { isUuidV7 } from '../event/ids.ts';
 import { encodeLine } from '../event/wire.ts';
+import { AddedEvents, type PlacedEvent } from './added-events.ts';
 import { diverged, fenced, gap, idConflict, versionConflict } from './refusals.ts';
 import { sameContent } from './same-content.ts';
 import type { Position } from './position.ts';
@@ -75,45 +76,48 @@ export function isProvablyNew(id: string, head: Pick<LogHead, 'maxId'>): boolean
   return id > head.maxId && isUuidV7(id);
 }
 
-/** @throws MillraceError `event.invalid` or `limit.exceeded` for an event that does not encode: nothing is planned. */
-export function planCommits(batch: readonly Commit[], facts: Facts): CommitPlan {
-  const planner = new Planner(facts, batch.length > 1);
+/**
+ * `measure` gives the length of an event's line, and so has it written. A log that writes lines later gives 0, and makes
+ * sure that it can.
+ *
+ * @throws MillraceError what `measure` throws, `event.invalid` or `limit.exceeded`: nothing is planned then.
+ */
+export function planCommits(
+  batch: readonly Commit[],
+  facts: Facts,
+  measure: (event: Event) => number = lengthOfLine,
+): CommitPlan {
+  const planner = new Planner(facts, measure);
   return planner.plan(batch.map((commit) => planner.apply(commit)));
 }
 
-interface PlacedEvent {
-  readonly position: Position;
-  readonly event: Event;
+/** @throws MillraceError as `encodeLine` does */
+export function lengthOfLine(event: Event): number {
+  return encodeLine(event).length;
 }
 
 const none: ReadonlyMap<string, never> = new Map<string, never>();
 
-/** The plan as it grows: it is what it makes, for one object a commit is enough. */
+/** The plan as it grows. Mostly it is one commit of one event: what that does not need is made when it is asked for. */
 class Planner implements CommitPlan {
-  readonly events: Event[] = [];
+  events: Event[] = [];
   results: readonly CommitResult[] = [];
   head: LogHead;
   readonly #facts: Facts;
-  /** Where a batch has one commit alone, no other can meet its ids. */
-  readonly #added: Map<string, PlacedEvent> | undefined;
-  // Made when they are needed first: most commits change one of them.
-  #versions: Map<string, number> | undefined;
+  readonly #measure: (event: Event) => number;
+  #added: AddedEvents | undefined;
   #producers: Map<string, ProducerHead> | undefined;
   #values: Map<string, StoredValue | undefined> | undefined;
   #maxId: string;
   #bytes = 0;
   /** The id that was last found to be new: it need not be looked at twice. */
   #proven = '';
-  /** The subject that was last asked for, and its version so far: mostly, a commit has no other. */
-  #subject: string | undefined;
-  #subjectVersion = 0;
-  #raised = false;
 
-  constructor(facts: Facts, several: boolean) {
+  constructor(facts: Facts, measure: (event: Event) => number) {
     this.#facts = facts;
+    this.#measure = measure;
     this.head = facts.head;
-    this.#maxId = this.head.maxId;
-    this.#added = several ? new Map() : undefined;
+    this.#maxId = facts.head.maxId;
   }
 
   plan(results: readonly CommitResult[]): CommitPlan {
@@ -131,8 +135,8 @@ class Planner implements CommitPlan {
   }
 
   get versions(): ReadonlyMap<string, number> {
-    this.#keepVersion();
-    return this.#versions ?? none;
+    const counts = [...this.#index().counts];
+    return new Map(counts.map(([subject, added]) => [subject, this.#facts.version(subject) + added]));
   }
 
   get producers(): ReadonlyMap<string, ProducerHead> {
@@ -147,8 +151,6 @@ class Planner implements CommitPlan {
     const commit = given.events.every(isMade)
       ? given
       : { ...given, events: given.events.map(asMadeEvent) };
-    // Encoded before anything is decided: an event that does not encode fails the call with nothing changed.
-    for (const event of commit.events) encodeLine(event);
     const sequence = this.#sequence(commit);
     if (sequence !== 'next') return sequence;
     const placed = this.#place(commit.events);
@@ -208,7 +210,7 @@ class Planner implements CommitPlan {
   }
 
   #stored(id: string): ReturnType<Facts['stored']> {
-    const added = this.#added?.get(id);
+    const added = this.events.length > 0 ? this.#index().find(id) : undefined;
     if (added !== undefined) return added;
     if (!isProvablyNew(id, this.#facts.head)) return this.#facts.stored(id);
     this.#proven = id;
@@ -219,17 +221,17 @@ class Planner implements CommitPlan {
   #place(
     events: readonly Event[],
   ): { positions: Position[]; fresh: Event[] } | MillraceError<'event.conflict'> {
-    const positions: Position[] = [];
-    const fresh: Event[] = [];
     const within = events.length > 1 ? new Map<string, PlacedEvent>() : undefined;
-    let next = this.#facts.head.position + this.events.length;
+    const before = this.#facts.head.position + this.events.length;
+    const fresh: Event[] = [];
+    const positions: Position[] = [];
     for (const event of events) {
       const known = within?.get(event.id) ?? this.#stored(event.id);
       if (known === undefined) {
-        next++;
-        within?.set(event.id, { position: next, event });
-        positions.push(next);
         fresh.push(event);
+        const position = before + fresh.length;
+        within?.set(event.id, { position, event });
+        positions.push(position);
       } else if (isSame(known.event, event)) positions.push(known.position);
       else return idConflict(event.id);
     }
@@ -237,16 +239,13 @@ class Planner implements CommitPlan {
   }
 
   #version(subject: string): number {
-    if (subject === this.#subject) return this.#subjectVersion;
-    this.#keepVersion();
-    this.#subject = subject;
-    return (this.#subjectVersion = this.#versions?.get(subject) ?? this.#facts.version(subject));
+    const version = this.#facts.version(subject);
+    return this.events.length > 0 ? version + (this.#index().counts.get(subject) ?? 0) : version;
   }
 
-  #keepVersion(): void {
-    if (!this.#raised) return;
-    (this.#versions ??= new Map()).set(this.#subject!, this.#subjectVersion);
-    this.#raised = false;
+  #index(): AddedEvents {
+    this.#added ??= new AddedEvents(this.#facts.head.position);
+    return this.#added.follow(this.events);
   }
 
   #conflict(commit: Commit): MillraceError<'version.conflict'> | undefined {
@@ -265,17 +264,9 @@ class Planner implements CommitPlan {
   #accept(commit: Commit, fresh: readonly Event[]): void {
     for (const event of fresh) {
       this.events.push(event);
-      this.#added?.set(event.id, {
-        position: this.#facts.head.position + this.events.length,
-        event,
-      });
-      this.#bytes += encodeLine(event).length;
-      const { id, subject } = event;
+      this.#bytes += this.#measure(event);
+      const { id } = event;
       if (id > this.#maxId && (id === this.#proven || isUuidV7(id))) this.#maxId = id;
-      if (subject !== undefined) {
-        this.#subjectVersion = this.#version(subject) + 1;
-        this.#raised = true;
-      }
     }
     const range = commit.producer;
     if (range !== undefined) {

@@ -17,7 +17,11 @@ export function groupCommits(storage: Storage): Storage {
   let running: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
-    while (waiting.length > 0) await commitGroup(storage, takeGroup(waiting));
+    while (waiting.length > 0) {
+      const failed = await commitGroup(storage, takeGroup(waiting));
+      // What was asked for behind it must not come down before it, when it is tried again: it fails with it.
+      if (failed !== undefined) for (const { reject } of waiting.splice(0)) reject(failed);
+    }
     running = undefined;
   }
 
@@ -56,17 +60,27 @@ function takeGroup(waiting: Waiting[]): readonly Waiting[] {
   return waiting.splice(0, count);
 }
 
-async function commitGroup(storage: Storage, group: readonly Waiting[]): Promise<void> {
+/** The error where it is the database that failed. */
+async function commitGroup(storage: Storage, group: readonly Waiting[]): Promise<unknown> {
   try {
     const results = await storage.commit(group.flatMap(({ batch }) => batch));
     let at = 0;
     for (const { batch, resolve } of group) resolve(results.slice(at, (at += batch.length)));
   } catch (error) {
-    const alone = group.length === 1 || !isOneCommitsFault(error);
-    if (alone) for (const { reject } of group) reject(error);
+    const oneCommits = isOneCommitsFault(error);
+    if (group.length === 1 || !oneCommits) {
+      for (const { reject } of group) reject(error);
+      return oneCommits ? undefined : error;
+    }
     // One of them cannot be committed: each goes alone, so that it takes none of the others with it.
-    else for (const each of group) await commitGroup(storage, [each]);
+    for (const [at, each] of group.entries()) {
+      const failed = await commitGroup(storage, [each]);
+      if (failed === undefined) continue;
+      for (const { reject } of group.slice(at + 1)) reject(failed);
+      return failed;
+    }
   }
+  return undefined;
 }
 
 /** Whether the error is of what was to be committed, rather than of the database. */

@@ -5,14 +5,15 @@
  * The browser may take the database away: another tab upgrades or deletes it, or site data are cleared. It is opened again
  * when it is next asked for; one that was deleted is an empty log then.
  */
-import type { IDBPDatabase } from 'idb';
 import { MillraceError } from '../errors.ts';
+import { hostPorts, type Undo } from '../ports.ts';
 import { groupCommits } from './group-commit.ts';
-import { openLogDatabase, type LogSchema } from './indexeddb/schema.ts';
+import { completion } from './indexeddb/request.ts';
+import { BLOCKED, openLogDatabase } from './indexeddb/schema.ts';
 import { IndexedDbTables } from './indexeddb/tables.ts';
 import { runScript, type Script } from './segments/script.ts';
 import { SegmentStorage } from './segments/segment-storage.ts';
-import type { SegmentDatabase, SegmentTables } from './segments/tables.ts';
+import type { SegmentDatabase, SegmentHead, SegmentTables } from './segments/tables.ts';
 import type { Storage } from './storage.ts';
 
 export interface IndexedDbOptions {
@@ -34,19 +35,42 @@ export async function openIndexedDb(options: IndexedDbOptions = {}): Promise<Sto
   const channel = new BroadcastChannel(`millrace:${log}`);
   channel.addEventListener('message', ({ data }) => storage.hint(data as number));
   // Our own commits only: a hint that came in is not sent on, for it would go round for ever.
-  database.onWritten = (head) => channel.postMessage(head);
-  database.onClosed = () => channel.close();
+  let last = 0;
+  let undo: Undo | undefined;
+  database.onWritten = (head) => {
+    last = head;
+    // Nobody who awaits a commit waits for the hint to the others too.
+    undo ??= hostPorts.after(0, () => {
+      undo = undefined;
+      channel.postMessage(last);
+    });
+  };
+  database.onClosed = () => {
+    undo?.();
+    channel.close();
+  };
   return groupCommits(storage);
 }
 
-async function open(log: string, onLost: () => void): Promise<IDBPDatabase<LogSchema>> {
+/** By the error's name, why it could not be opened. Without a reason, there is no IndexedDB to be had here. */
+const REASONS: Readonly<Record<string, 'newer' | 'blocked' | 'failed'>> = {
+  VersionError: 'newer',
+  [BLOCKED]: 'blocked',
+  // What was killed while it wrote may hold the files yet, or the browser mends them: another try may find them well.
+  UnknownError: 'failed',
+  AbortError: 'failed',
+};
+
+async function open(log: string, onLost: () => void): Promise<IDBDatabase> {
   try {
     return await openLogDatabase(log, onLost);
   } catch (cause) {
     const { name, message: reason } = cause as Error;
     const newer = name === 'VersionError' ? '; another tab has upgraded it: reload the page' : '';
     const message = `the log ${log} could not be opened in IndexedDB: ${reason}${newer}`;
-    throw new MillraceError('storage.open-failed', message, { log }, { cause });
+    const why = REASONS[name];
+    const details = { log, ...(why && ({ reason: why } as const)) };
+    throw new MillraceError('storage.open-failed', message, details, { cause });
   }
 }
 
@@ -56,8 +80,10 @@ class IndexedDbLog implements SegmentDatabase {
   onClosed: () => void = () => {};
   readonly #durability: 'relaxed' | 'strict';
   /** Missing while the browser has taken it away. */
-  #database: IDBPDatabase<LogSchema> | undefined;
+  #database: IDBDatabase | undefined;
   #opening: Promise<void> | undefined;
+  /** As this tab wrote it last: another may have since. */
+  #head: SegmentHead | undefined;
   #closed = false;
 
   constructor(log: string, durability: 'relaxed' | 'strict') {
@@ -75,7 +101,8 @@ class IndexedDbLog implements SegmentDatabase {
       return await (mode === 'read' ? this.#read(script) : this.#write(script));
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;
-      const message = `the log ${this.log} could not ${mode}: ${(cause as Error).message}; nothing was changed`;
+      const { message: reason, name } = cause as Error;
+      const message = `the log ${this.log} could not ${mode}: ${reason || name}; nothing was changed`;
       throw new MillraceError('storage.failed', message, { log: this.log, operation: mode }, { cause });
     }
   }
@@ -87,7 +114,7 @@ class IndexedDbLog implements SegmentDatabase {
   }
 
   async #open(): Promise<void> {
-    const database: IDBPDatabase<LogSchema> = await open(this.log, () => {
+    const database: IDBDatabase = await open(this.log, () => {
       if (this.#database === database) this.#database = undefined;
     });
     if (this.#closed) database.close();
@@ -95,7 +122,7 @@ class IndexedDbLog implements SegmentDatabase {
   }
 
   /** Opens the database where it was taken away, at most once. */
-  async #begin<Mode extends 'readonly' | 'readwrite'>(mode: Mode) {
+  async #begin(mode: 'readonly' | 'readwrite'): Promise<IDBTransaction> {
     if (this.#database !== undefined) {
       try {
         return this.#transaction(this.#database, mode);
@@ -122,7 +149,7 @@ class IndexedDbLog implements SegmentDatabase {
     }
   }
 
-  #transaction<Mode extends 'readonly' | 'readwrite'>(database: IDBPDatabase<LogSchema>, mode: Mode) {
+  #transaction(database: IDBDatabase, mode: 'readonly' | 'readwrite'): IDBTransaction {
     return database.transaction(database.objectStoreNames, mode, { durability: this.#durability });
   }
 
@@ -132,31 +159,51 @@ class IndexedDbLog implements SegmentDatabase {
   }
 
   async #write<T>(script: (tables: SegmentTables) => Script<T>): Promise<T> {
-    const transaction = await this.#begin('readwrite');
-    const tables = new IndexedDbTables(transaction);
-    // Both are awaited together: a transaction that aborts while the script runs is no unhandled rejection then.
-    const run = this.#run(script, tables, transaction);
-    const [result] = await Promise.all([run, transaction.done]);
-    if (tables.written !== undefined) this.onWritten(tables.written);
-    return result;
+    try {
+      return await this.#attempt(script, this.#head);
+    } catch (error) {
+      if (error !== STALE) throw error;
+      // Another tab has written since: once more, from where the log stands now.
+      return this.#attempt(script, undefined);
+    }
   }
 
-  async #run<T>(
+  async #attempt<T>(
     script: (tables: SegmentTables) => Script<T>,
-    tables: IndexedDbTables,
-    transaction: { commit(): void; abort(): void },
+    assumed: SegmentHead | undefined,
   ): Promise<T> {
+    const transaction = await this.#begin('readwrite');
+    const tables = new IndexedDbTables(transaction, assumed);
+    // Both are awaited together: a transaction that aborts while the script runs is no unhandled rejection then.
+    const done = completion(transaction);
+    const [result] = await Promise.all([run(script, tables, transaction), done]);
+    this.#head = tables.written ?? this.#head;
+    if (tables.stored !== undefined) this.onWritten(tables.stored);
+    return result;
+  }
+}
+
+/** What a transaction is aborted for that began with a head that is the log's no more. */
+const STALE = new Error('another tab has written');
+
+async function run<T>(
+  script: (tables: SegmentTables) => Script<T>,
+  tables: IndexedDbTables,
+  transaction: IDBTransaction,
+): Promise<T> {
+  try {
+    const result = await runScript(script(tables));
+    if (!(await tables.headHeld())) throw STALE;
+    transaction.commit();
+    return result;
+  } catch (error) {
+    // What a script throws that was told a stale head says nothing of the log.
+    const stale = error === STALE || !(await tables.headHeld().catch(() => true));
     try {
-      const result = await runScript(script(tables));
-      transaction.commit();
-      return result;
-    } catch (error) {
-      try {
-        transaction.abort();
-      } catch {
-        // The transaction has aborted by itself already, and its error is on its way.
-      }
-      throw error;
+      transaction.abort();
+    } catch {
+      // The transaction has aborted by itself already, and its error is on its way.
     }
+    throw stale ? STALE : error;
   }
 }

@@ -1,5 +1,7 @@
 /**
  * A log in memory: the simplest driver, and the one that the others are compared with. Everything is gone with it.
+ *
+ * It keeps the events, and has their lines written when somebody asks for them.
  */
 import { MillraceError } from '../errors.ts';
 import type { Event } from '../event/event.ts';
@@ -7,11 +9,20 @@ import { isUuidV7 } from '../event/ids.ts';
 import { encodeLine } from '../event/wire.ts';
 import { checkCommits, checkList, checkQuery, checkTrim, type BoundedQuery } from './check-input.ts';
 import { CommitListeners } from './commit-listeners.ts';
-import { emptyHead, planCommits, type CommitPlan, type Facts, type LogHead } from './commit-plan.ts';
+import {
+  emptyHead,
+  lengthOfLine,
+  planCommits,
+  type CommitPlan,
+  type Facts,
+  type LogHead,
+} from './commit-plan.ts';
+import { isPlainlyEncodable } from './encodable.ts';
 import { selects } from './selects.ts';
+import { firstAbove, inRange, post } from './postings.ts';
 import type { Position } from './position.ts';
 import type { Page, ProducerHead, Storage, StoredValue } from './storage.ts';
-import { StoredEvent } from './stored-event.ts';
+import type { StoredEvent } from './stored-event.ts';
 
 export interface MemoryOptions {
   /** The log's name, for its errors. Each call opens a new log all the same. */
@@ -24,10 +35,25 @@ export function openMemory(options: MemoryOptions = {}): Storage {
 
 /** One look-up gives both, at every append. */
 interface Subject {
+  readonly name: string;
   /** How many events it has had, those trimmed included: each of them raises it by one, as the plan has counted. */
   version: number;
   /** Of those that are left, rising. */
   positions: Position[];
+}
+
+class KeptEvent implements StoredEvent {
+  readonly position: Position;
+  readonly event: Event;
+
+  constructor(position: Position, event: Event) {
+    this.position = position;
+    this.event = event;
+  }
+
+  get line(): string {
+    return encodeLine(this.event);
+  }
 }
 
 class MemoryStorage implements Storage {
@@ -36,7 +62,9 @@ class MemoryStorage implements Storage {
   readonly #listeners = new CommitListeners();
   /** The event of position p stands at p - 1 - `#head.trimmed`. */
   #events: Event[] = [];
+  /** Its `bytes` are of the events up to `#measured`. */
   #head: LogHead = emptyHead;
+  #measured: Position = 0;
   /** Positions of the ids that were greater than every UUIDv7 before them: they rise together, and are found by search. */
   #ordered: Position[] = [];
   /** The positions of all other ids. */
@@ -45,6 +73,8 @@ class MemoryStorage implements Storage {
   readonly #types = new Map<string, Position[]>();
   readonly #correlations = new Map<string, Position[]>();
   readonly #subjects = new Map<string, Subject>();
+  /** The one that was last found: a commit asks for its version, and then counts its event. */
+  #found: Subject | undefined;
   readonly #producers = new Map<string, ProducerHead>();
   readonly #values = new Map<string, StoredValue>();
   #closed = false;
@@ -57,7 +87,7 @@ class MemoryStorage implements Storage {
         return storage.#head;
       },
       stored: (id) => storage.#stored(id),
-      version: (subject) => storage.#subjects.get(subject)?.version ?? 0,
+      version: (subject) => storage.#subject(subject)?.version ?? 0,
       producer: (id) => storage.#producers.get(id),
     };
   }
@@ -65,7 +95,7 @@ class MemoryStorage implements Storage {
   commit(batch: Parameters<Storage['commit']>[0]): CommitPlan['results'] {
     this.#checkOpen();
     checkCommits(batch);
-    const plan = planCommits(batch, this.#facts);
+    const plan = planCommits(batch, this.#facts, countLater);
     this.#write(plan);
     if (plan.events.length > 0) this.#listeners.notify(plan.head.position);
     return plan.results;
@@ -80,7 +110,7 @@ class MemoryStorage implements Storage {
       const event = this.#at(position);
       if (!selects(query, event)) continue;
       if (events.length === query.limit) return this.#page(events, events.at(-1)!.position, true);
-      events.push(new StoredEvent(position, encodeLine(event), event));
+      events.push(new KeptEvent(position, event));
     }
     const end = Math.max(query.after, Math.min(this.#head.position, query.before - 1));
     return this.#page(events, backward ? query.after + 1 : end, false);
@@ -111,7 +141,7 @@ class MemoryStorage implements Storage {
 
   version(subject: string): number {
     this.#checkOpen();
-    return this.#subjects.get(subject)?.version ?? 0;
+    return this.#subject(subject)?.version ?? 0;
   }
 
   trim(until: Position): void {
@@ -120,12 +150,13 @@ class MemoryStorage implements Storage {
     const { trimmed, position } = this.#head;
     const count = Math.min(until, position) - trimmed;
     if (count <= 0) return;
+    const { bytes: before } = this.stats();
     const gone = this.#events.splice(0, count);
-    let bytes = this.#head.bytes;
+    let bytes = before;
     for (const [i, event] of gone.entries()) {
       // An id that was forgotten before may stand anew further on.
       if (this.#unordered.get(event.id) === trimmed + 1 + i) this.#unordered.delete(event.id);
-      bytes -= encodeLine(event).length;
+      bytes -= lengthOfLine(event);
     }
     this.#head = { ...this.#head, trimmed: trimmed + count, events: this.#head.events - count, bytes };
     const above = (positions: readonly Position[]) =>
@@ -148,7 +179,11 @@ class MemoryStorage implements Storage {
 
   stats(): { events: number; bytes: number; segments: number; head: Position; trimmed: Position } {
     this.#checkOpen();
-    const { events, bytes, position, trimmed } = this.#head;
+    const { position } = this.#head;
+    let { bytes } = this.#head;
+    while (this.#measured < position) bytes += lengthOfLine(this.#at(++this.#measured));
+    this.#head = { ...this.#head, bytes };
+    const { events, trimmed } = this.#head;
     return { events, bytes, segments: 0, head: position, trimmed };
   }
 
@@ -215,9 +250,17 @@ class MemoryStorage implements Storage {
     this.#head = plan.head;
   }
 
+  #subject(name: string): Subject | undefined {
+    if (this.#found?.name === name) return this.#found;
+    const found = this.#subjects.get(name);
+    if (found !== undefined) this.#found = found;
+    return found;
+  }
+
   #count(subject: string, position: Position): void {
-    const known = this.#subjects.get(subject);
-    if (known === undefined) this.#subjects.set(subject, { version: 1, positions: [position] });
+    const known = this.#subject(subject);
+    if (known === undefined)
+      this.#subjects.set(subject, { name: subject, version: 1, positions: [position] });
     else {
       known.version++;
       known.positions.push(position);
@@ -241,7 +284,7 @@ class MemoryStorage implements Storage {
 
   /** Where the events stand that may be selected, by the rarest that the query names; nothing where all may be. */
   #postingsOf({ subject, correlationId, types }: BoundedQuery): readonly Position[] | undefined {
-    if (subject !== undefined) return this.#subjects.get(subject)?.positions ?? [];
+    if (subject !== undefined) return this.#subject(subject)?.positions ?? [];
     if (correlationId !== undefined) return this.#correlations.get(correlationId) ?? [];
     return types?.length === 1 ? (this.#types.get(types[0]!) ?? []) : undefined;
   }
@@ -251,34 +294,10 @@ class MemoryStorage implements Storage {
   }
 }
 
-function post(postings: Map<string, Position[]>, value: string, position: Position): void {
-  const positions = postings.get(value);
-  if (positions === undefined) postings.set(value, [position]);
-  else positions.push(position);
-}
-
-function* inRange(
-  positions: readonly Position[],
-  first: Position,
-  last: Position,
-  direction: 'forward' | 'backward',
-): Generator<Position> {
-  const from = firstAbove(positions, first - 1);
-  const to = firstAbove(positions, last);
-  if (direction === 'forward') for (let i = from; i < to; i++) yield positions[i]!;
-  else for (let i = to - 1; i >= from; i--) yield positions[i]!;
-}
-
-/** The index of the first position greater than `bound`: binary search. */
-function firstAbove(positions: readonly Position[], bound: Position): number {
-  let low = 0;
-  let high = positions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (positions[middle]! > bound) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+/** Its line is written later, and counted then: what may fail is tried now. */
+function countLater(event: Event): 0 {
+  if (!isPlainlyEncodable(event)) encodeLine(event);
+  return 0;
 }
 
 function copy<T extends StoredValue | undefined>(value: T): T {

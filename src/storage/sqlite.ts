@@ -10,10 +10,12 @@
 import { MillraceError } from '../errors.ts';
 import type { SqlDatabase } from './sqlite/sql-database.ts';
 import { createTables, SqliteTables } from './sqlite/tables.ts';
-import { runScript } from './segments/script.ts';
+import { runScript, wait } from './segments/script.ts';
 import type { SegmentDatabase, SegmentTables } from './segments/tables.ts';
+import { eraseEvents } from './segments/erase.ts';
 import { SegmentStorage } from './segments/segment-storage.ts';
-import type { Storage } from './storage.ts';
+import type { Position } from './position.ts';
+import type { MaybePromise } from './storage.ts';
 
 export type { SqlDatabase, SqlRow, SqlValue } from './sqlite/sql-database.ts';
 
@@ -27,7 +29,7 @@ export interface SqliteOptions {
  *
  * @throws MillraceError `storage.open-failed` where the database refuses the tables.
  */
-export function openSqlite(database: SqlDatabase, options: SqliteOptions = {}): Storage {
+export function openSqlite(database: SqlDatabase, options: SqliteOptions = {}): SqliteStorage {
   const log = options.log ?? 'log';
   if (!/^[A-Za-z0-9_]{1,64}$/.test(log))
     throw openFailed(log, 'a name has 1 to 64 letters, digits or _');
@@ -36,7 +38,25 @@ export function openSqlite(database: SqlDatabase, options: SqliteOptions = {}): 
   } catch (cause) {
     throw openFailed(log, (cause as Error).message, cause);
   }
-  return new SegmentStorage(new SqliteLog(database, log));
+  return new SqliteStorage(new SqliteLog(database, log));
+}
+
+/** A log whose events' data can be erased for good, for a person who asks to be forgotten. */
+export class SqliteStorage extends SegmentStorage {
+  /**
+   * Replaces the data of the events from `from` to `to`, both included, by `{"$erased":true}`; positions, ids, types and
+   * times stay. A bounded step: gives the position up to which it is done, to go on after.
+   */
+  erase(from: Position, to: Position): MaybePromise<Position> {
+    return this.transact('write', (tables) => eraseEvents(tables, from, to));
+  }
+
+  /** The greatest UUIDv7 that was ever stored, '' where there is none: what is greater is provably not here. */
+  maxId(): MaybePromise<string> {
+    return this.transact('read', function* (tables) {
+      return (yield* wait(tables.head()))?.maxId ?? '';
+    });
+  }
 }
 
 class SqliteLog implements SegmentDatabase {

@@ -8,14 +8,21 @@ export interface LineDecoder {
   decode(position: Position, line: string): Event | undefined;
 }
 
-export class StoredEvent {
+/** An interface beside its class: a page that only shows events brings one of its own, without this decoder. */
+export interface StoredEvent {
   readonly position: Position;
   /** The event in its wire form, as it was captured. */
+  readonly line: string;
+  /** @throws MillraceError `event.invalid` where the line was damaged at rest. */
+  readonly event: Event;
+}
+
+class DecodedEvent implements StoredEvent {
+  readonly position: Position;
   readonly line: string;
   #event: Event | undefined;
   #decode: LineDecoder | undefined;
 
-  /** `decode` knows more of the line than the line says; default: it is decoded for itself. */
   constructor(position: Position, line: string, event?: Event, decode?: LineDecoder) {
     this.position = position;
     this.line = line;
@@ -23,9 +30,16 @@ export class StoredEvent {
     this.#decode = decode;
   }
 
-  /** @throws MillraceError `event.invalid` where the line was damaged at rest. */
   get event(): Event {
     const { line } = this;
     return (this.#event ??= this.#decode?.decode(this.position, line) ?? decodeLine(line));
   }
 }
+
+/** `decode` knows more of the line than the line says; default: it is decoded for itself. */
+export const StoredEvent: new (
+  position: Position,
+  line: string,
+  event?: Event,
+  decode?: LineDecoder,
+) => StoredEvent = DecodedEvent;

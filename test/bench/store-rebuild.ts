@@ -1,6 +1,7 @@
 /**
- * Rebuilding an aggregate of many events from SQLite: against `JSON.parse` of the same lines, which nobody who stores
- * JSON comes below, and against doing it by hand. And the same from a snapshot.
+ * Rebuilding an aggregate of many events from SQLite, against two floors. `JSON.parse` of the same lines, that lie in
+ * memory as strings already, is what nobody who stores JSON comes below; it reads no database. The fair one reads its
+ * lines from SQLite too, by hand: blobs of as many lines, without checksums, positions or events. And from a snapshot.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -250,6 +250,9 @@ export const broken: Readonly<Record<string, Break>> = {
     list: (prefix, options) => (sound.list(prefix, options) as [string, never][]).toReversed(),
   }),
   'two logs are apart': { harness: () => harness(() => ({}), { shared: true }) },
+  'a log that is open twice is one log, whoever wrote last': {
+    harness: () => ({ durable: true, open: (log) => openMemory({ log }) }),
+  },
   'a log that is opened again is as it was left': {
     // A log that is kept in memory, and says that it is not.
     harness: () => ({ durable: true, open: (log) => openMemory({ log }) }),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { nodeSqlite } from '../conformance/drivers/node-sqlite.ts';
 import {
   defineEvents,
   createEventFactory,
@@ -7,11 +8,15 @@ import {
   hostPorts,
   isErased,
   openMemory,
+  openSqlite,
   PersonalData,
+  inlineProjection,
   Projector,
   Repository,
+  SUBJECT_ERASED,
   webCryptoCipher,
   type AggregateDefinition,
+  type Projection,
   type Draft,
   type Storage,
 } from 'millrace';
@@ -57,12 +62,15 @@ describe('personal data', () => {
     const forgotten = make('customer.greeted', {}, { subject: 'customer-1' });
     expect(await store.erase('customer-1', [forgotten])).toBe(true);
     expect(await store.erase('customer-1', [forgotten])).toBe(false);
+    expect(await store.erase('nobody')).toBe(false);
     const { events } = await store.read({});
-    expect(events.map(({ position, event }) => [position, isErased(event)])).toEqual([
-      [1, true],
-      [2, false],
-      [3, true],
-      [4, false],
+    expect(events.map(({ position, event }) => [position, event.type, isErased(event)])).toEqual([
+      [1, 'customer.registered', true],
+      [2, 'customer.registered', false],
+      [3, 'customer.registered', true],
+      [4, SUBJECT_ERASED, false],
+      [5, 'customer.greeted', false],
+      [6, SUBJECT_ERASED, false],
     ]);
     expect((await storage.read({ before: 4 })).events).toMatchObject(
       before.events.map(({ position, line }) => ({ position, line })),
@@ -179,9 +187,141 @@ describe('personal data', () => {
     await customers.execute('1', 'Bob');
     expect((await fresh().get('1')).state).toEqual(['Bob']);
     expect((await fresh().get('1')).version).toBe(3);
-    // What was folded elsewhere has it until it is folded anew.
-    await projector.rebuild();
+    // What was folded elsewhere is folded anew once it hears of it.
+    await projector.catchUp();
     expect(await projector.get('customer-1')).toBe(' Bob');
     expect(JSON.stringify(await storage.list(''))).not.toContain('Ada');
+  });
+});
+
+describe('an erasure', () => {
+  const nameOf = ({ data }: { readonly data: unknown }): string => (data as { name: string }).name;
+  const names: Projection<readonly string[]> = {
+    name: 'names',
+    types: ['customer.registered'],
+    key: () => 'all',
+    initial: () => [],
+    evolve: (all, event) => [...all, nameOf(event)],
+  };
+  /** One document a customer, so that it is known what goes. */
+  const bySubject: Projection<string> = {
+    ...{ name: 'by-subject', types: ['customer.registered'], initial: () => '' },
+    key: ({ subject }) => subject,
+    evolve: (_, event) => nameOf(event),
+    onErased: { key: (subject) => subject },
+  };
+  const greeted: Projection<number> = {
+    ...{ name: 'greeted', types: ['customer.greeted'], initial: () => 0 },
+    key: () => 'all',
+    evolve: (count) => count + 1,
+  };
+
+  test('has a projection of personal types folded anew, and no other', async () => {
+    const storage = openMemory();
+    const store = open(storage);
+    const [projector, count] = [new Projector(store, names), new Projector(store, greeted)];
+    const generations = async () => await storage.get('projection/greeted');
+    await store.append([registered('Ada'), registered('Bob', 'customer-2')]);
+    await store.append(make('customer.greeted', {}));
+    await projector.catchUp();
+    await count.catchUp();
+    const before = await generations();
+    expect(await projector.get('all')).toEqual(['Ada', 'Bob']);
+    await store.erase('customer-1');
+    // Another one of it is at work, with documents of before.
+    await Promise.all([projector.catchUp(), new Projector(store, names).catchUp(), count.catchUp()]);
+    expect(await projector.get('all')).toEqual(['Bob']);
+    expect(JSON.stringify(await storage.list('projection/'))).not.toContain('Ada');
+    expect(await generations()).toEqual(before);
+    const after = await storage.get('projection/names');
+    await projector.catchUp();
+    expect(await storage.get('projection/names')).toEqual(after);
+  });
+
+  test('that comes while the documents are built anew has them built once more', async () => {
+    const storage = openMemory();
+    const store = open(storage);
+    const projector = new Projector(store, names, { pageEvents: 1 });
+    await store.append([registered('Ada'), registered('Bob', 'customer-2'), registered('Eve', 'c-3')]);
+    await projector.rebuild({ limit: 1 });
+    await store.erase('customer-1');
+    await projector.catchUp();
+    expect(await projector.get('all')).toEqual(['Ada', 'Bob', 'Eve']);
+    await projector.catchUp();
+    expect(await projector.get('all')).toEqual(['Bob', 'Eve']);
+  });
+
+  test('takes the document that is named, and leaves the others and what the author keeps', async () => {
+    const store = open();
+    const kept: Projection<string> = {
+      ...bySubject,
+      name: 'kept',
+      onErased: { key: (subject) => subject, evolve: (_, subject) => `${subject} is gone` },
+    };
+    const none = { ...kept, name: 'none', types: ['customer.greeted'] };
+    const projectors = [bySubject, kept, none].map((each) => new Projector(store, each));
+    const all = async () => Promise.all(projectors.map((projector) => projector.list()));
+    await store.append([registered('Ada'), registered('Bob', 'customer-2')]);
+    for (const projector of projectors) await projector.catchUp();
+    await store.erase('customer-1');
+    for (const projector of projectors) await projector.catchUp();
+    expect(await all()).toEqual([
+      [['customer-2', 'Bob']],
+      [
+        ['customer-1', 'customer-1 is gone'],
+        ['customer-2', 'Bob'],
+      ],
+      [],
+    ]);
+  });
+
+  test('takes what is folded inline in its own commit, or has it folded anew', async () => {
+    const storage = openMemory();
+    const personal = new PersonalData({ cipher, keys: storage, ports: hostPorts });
+    const inline = [inlineProjection(bySubject), inlineProjection(names)];
+    const store = new EventStore(storage, { catalogue, personal, inline });
+    const [one, all] = [
+      new Projector(store, bySubject, { inline: true }),
+      new Projector(store, names, { inline: true }),
+    ];
+    await store.append([registered('Ada'), registered('Bob', 'customer-2')]);
+    await store.erase('customer-1');
+    expect(await one.list()).toEqual([['customer-2', 'Bob']]);
+    await all.catchUp();
+    await store.append(registered('Eve', 'customer-3'));
+    expect(await all.get('all')).toEqual(['Bob', 'Eve']);
+    expect(JSON.stringify(await storage.list(''))).not.toContain('Ada');
+  });
+
+  test('is told of under a strict catalogue', async () => {
+    const strict = defineEvents(
+      { 'customer.registered': z.object({ name: z.string() }) },
+      { personal: ['customer.registered'], strict: true },
+    );
+    const storage = openMemory();
+    const personal = new PersonalData({ cipher, keys: storage, ports: hostPorts });
+    const store = new EventStore(storage, { catalogue: strict, personal });
+    const projector = new Projector(store, names);
+    await store.append(registered('Ada'));
+    await projector.catchUp();
+    await store.erase('customer-1');
+    await projector.catchUp();
+    expect(await projector.list()).toEqual([]);
+  });
+
+  test('that is damaged is taken for one', async () => {
+    const database = nodeSqlite(':memory:');
+    const storage = openSqlite(database);
+    const store = open(storage);
+    const projector = new Projector(store, names);
+    await store.append([registered('Ada'), registered('Bob', 'customer-2')]);
+    await projector.catchUp();
+    await store.erase('customer-1');
+    database.exec('UPDATE log_segment SET lines = zeroblob(length(lines)) WHERE first = 3');
+    await projector.catchUp();
+    expect(await projector.get('all')).toEqual(['Bob']);
+    const kept = await storage.get('projection/names');
+    await projector.catchUp();
+    expect(await storage.get('projection/names')).toEqual(kept);
   });
 });

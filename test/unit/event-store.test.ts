@@ -11,6 +11,7 @@ import {
   hasCode,
   hostPorts,
   inlineProjection,
+  makeEvent,
   MillraceError,
   openMemory,
   openSqlite,
@@ -81,6 +82,25 @@ describe.each(drivers)('an event store over %s', (_name, open) => {
     expect(again).toMatchObject({ repeated: true, positions: [1] });
     expect(await codeOf(() => store.append(added(2, { id: event.id })))).toBe('event.conflict');
     expect((await store.storage.stats()).events).toBe(1);
+  });
+
+  test('knows within one batch what an earlier commit of it has stored', async () => {
+    const storage = open();
+    const [a, b, c] = [added(1), added(2), added(3)];
+    const other = makeEvent({ ...b, data: { n: 9 } });
+    await storage.commit([{ events: [c] }]);
+    const results = await storage.commit([
+      { events: [a, b], expect: [{ subject: 'cart-1', version: 1 }] },
+      { events: [b, c, a] },
+      { events: [other] },
+      { events: [added(4)], expect: [{ subject: 'cart-1', version: 3 }] },
+    ]);
+    expect(results).toMatchObject([
+      { ok: true, positions: [2, 3], duplicates: 0 },
+      { ok: true, positions: [3, 1, 2], duplicates: 3 },
+      { ok: false, error: { code: 'event.conflict' } },
+      { ok: true, positions: [4] },
+    ]);
   });
 
   test('finds by id, by type the latest first, by correlation in order, and by time', async () => {

@@ -15,6 +15,7 @@ import type { Commit, MaybePromise, Page, Query, Storage, StoredValue } from '..
 import { StoredEvent } from '../stored-event.ts';
 import { accepted, type Appended } from './appended.ts';
 import { commitInline, type InlineFold } from './inline.ts';
+import { SUBJECT_ERASED } from './erasure.ts';
 import { readReadable } from './unreadable.ts';
 import { isErased, type PersonalData } from './personal-data.ts';
 import { Upcasters, type Upcaster } from './upcasters.ts';
@@ -153,14 +154,23 @@ export class EventStore {
 
   /**
    * Erases the personal data of a subject for good, by forgetting its key. Its events keep their positions, and read as
-   * `isErased`. `events` are appended then, for who keeps data elsewhere to hear of it; after a failure, ask again.
+   * `isErased`. Then an event of type `SUBJECT_ERASED` is appended, for what was folded elsewhere to be erased, and `events`
+   * with it. Projections follow it: see `Projection.onErased`. After a failure, ask again.
    *
    * @returns Whether there was a key.
    */
   async erase(subject: string, events: readonly Event[] = []): Promise<boolean> {
     const erased = (await this.personal?.forget(subject)) ?? false;
-    if (events.length > 0) await this.append(events);
+    const told = await this.personal?.erasure(subject);
+    const all = told === undefined ? events : [told, ...events];
+    if (all.length > 0) await this.append(all);
     return erased;
+  }
+
+  /** Whether events of these types, as they read today, may hold personal data. Default: of any type. */
+  mayBePersonal(types?: readonly string[]): boolean {
+    if (types === undefined) return this.#personalTypes.size > 0;
+    return types.some((type) => this.#personalTypes.has(type));
   }
 
   /**
@@ -196,6 +206,7 @@ export class EventStore {
     const catalogue = this.#catalogue;
     if (catalogue === undefined) return events;
     return events.map((event) => {
+      if (event.type === SUBJECT_ERASED) return event;
       const data = catalogue.check(event.type, event.data);
       return sameData(data, event.data) ? event : makeEvent({ ...event, data });
     });

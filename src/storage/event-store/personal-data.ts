@@ -6,27 +6,27 @@
  */
 import { MillraceError } from '../../errors.ts';
 import { invalidEvent, makeEvent, type Event } from '../../event/event.ts';
+import { createIds, type IdSource } from '../../event/ids.ts';
 import type { Ports } from '../../ports.ts';
+import { ERASED } from '../erased.ts';
 import type { Position } from '../position.ts';
 import type { JsonValue, Storage } from '../storage.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import type { Cipher } from './cipher.ts';
+import { makeErasure } from './erasure.ts';
 import { SubjectKeys, type SubjectKey } from './subject-keys.ts';
 
 export interface PersonalDataOptions {
   readonly cipher: Cipher;
   /** The log whose values hold the keys: the events' own, or one apart. */
   readonly keys: Storage;
-  readonly ports: Pick<Ports, 'fillRandom'>;
+  readonly ports: Pick<Ports, 'now' | 'fillRandom'>;
 }
 
 /** Data as it is at rest: the key's generation, and the sealed bytes as base 64. */
 interface Sealed {
   readonly $sealed: { readonly key: number; readonly text: string };
 }
-
-/** What is read in the place of data that was erased. */
-const ERASED = { $erased: true } as const;
 
 /** Whether the event's data was erased: who folds events passes over it. */
 export function isErased(event: Event): boolean {
@@ -37,10 +37,14 @@ export function isErased(event: Event): boolean {
 export class PersonalData {
   readonly #cipher: Cipher;
   readonly #keys: SubjectKeys;
+  readonly #ports: PersonalDataOptions['ports'];
+  readonly #nextId: IdSource;
 
   constructor(options: PersonalDataOptions) {
     this.#cipher = options.cipher;
     this.#keys = new SubjectKeys(options.keys, options.ports);
+    this.#ports = options.ports;
+    this.#nextId = createIds(options.ports);
   }
 
   /** The event with its data sealed. The same event again is sealed to the same text. */
@@ -110,6 +114,12 @@ export class PersonalData {
   /** Whether the subject had a key. */
   forget(subject: string): Promise<boolean> {
     return this.#keys.forget(subject);
+  }
+
+  /** What tells of it that the subject's data was erased; nothing where there never was any. */
+  async erasure(subject: string): Promise<Event | undefined> {
+    if (!(await this.#keys.known(subject))) return undefined;
+    return makeErasure(subject, this.#nextId, this.#ports.now());
   }
 
   async #seal(key: SubjectKey, context: string, value: unknown): Promise<Sealed> {

@@ -58,6 +58,11 @@ export class SubjectKeys {
     }
   }
 
+  /** Whether the subject has a key, or ever had one. */
+  async known(subject: string): Promise<boolean> {
+    return (await this.#generation(subject)) > 0;
+  }
+
   async #generation(subject: string): Promise<number> {
     return (await this.#storage.producer(keyOf(subject)))?.seq ?? 0;
   }

@@ -48,6 +48,41 @@ export const lifeLaws: readonly StorageLaw[] = [
     },
   },
   {
+    name: 'a log that is open twice is one log, whoever wrote last',
+    async run({ open, durable }) {
+      if (!durable) return;
+      const sample = new Sample(68);
+      const events = sample.events(9);
+      const handles = [await open('twice'), await open('twice')] as const;
+      for (const [i, event] of events.entries()) {
+        // Two in a row by each, so that each comes to write behind the other, and behind itself.
+        const { positions } = await commit(handles[(i >> 1) % 2]!, {
+          events: [event],
+          put: [['by', i]],
+        });
+        assertEqual(positions, [i + 1], 'each writes behind the other');
+      }
+      const claim = () => ({
+        events: [sample.event({ subject: 'cart' })],
+        expect: [{ subject: 'cart', version: 0 }],
+      });
+      const results = await Promise.all(handles.map((handle) => commitAny(handle, claim())));
+      assertEqual(results.filter(({ ok }) => ok).length, 1, 'one of two that expect the same wins');
+      const [known] = events;
+      assertEqual(
+        (await commit(handles[1], { events: [known!] })).positions,
+        [1],
+        'ids are known to both',
+      );
+      for (const handle of handles) {
+        assertEqual((await handle.stats()).head, events.length + 1, 'both see the same head');
+        assertEqual(await handle.get('by'), events.length - 1, 'and values');
+        const read = (await readAll(handle)).slice(0, events.length);
+        assertEqual(shown(read), shownAt(1, events), 'and events');
+      }
+    },
+  },
+  {
     name: 'trimming forgets the start, renumbers nothing and keeps versions and producers',
     async run({ open }) {
       const storage = await open('trim');

@@ -1,5 +1,6 @@
 /** FNV-1a, 32 bits (Fowler, Noll, Vo), by larger steps than bytes. For look-ups and checksums, not against an adversary. */
-const OFFSET = 0x811c_9dc5;
+// Signed: a number past 2³¹ would have the loops below count in floating point, at twice the cost.
+const OFFSET = 0x811c_9dc5 | 0;
 const PRIME = 0x0100_0193;
 
 /** Over UTF-16 code units. */

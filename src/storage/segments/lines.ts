@@ -20,8 +20,10 @@ const WORD = 4;
 const ENDINGS = ['\n\n\n\n', '\n\n\n', '\n\n', '\n'];
 /** UTF-8 takes at most three bytes for a UTF-16 code unit. */
 const BYTES_PER_CODE_UNIT = 3;
-/** At so many lines of a part, all of it is decoded in one go. */
+/** So many lines of a part are decoded alone, in case that few are wanted; from then on, lines come by groups. */
 const SINGLES = 8;
+/** Lines decoded in one go. Not the whole part: an engine gives a text past some 128 KiB fresh pages, at eight times the cost. */
+const GROUP = 64;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -86,18 +88,23 @@ export function bytesOfLines(
 
 /** Reads single lines from a part of a segment's lines that starts with event `from`'s. */
 export class LineReader {
-  readonly #header: LineColumns;
+  readonly #count: number;
   readonly #columns: Columns;
   readonly #from: number;
+  /** Where the part starts in the lines. */
+  readonly #base: number;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #words: Uint32Array;
   #reads = 0;
-  #text: string | undefined;
+  #group = -1;
+  #groupStart = 0;
+  #groupText: string | undefined;
 
   constructor(header: LineColumns, from: number, bytes: Uint8Array<ArrayBuffer>) {
-    this.#header = header;
+    this.#count = header.count;
     this.#columns = columnsOf(header);
     this.#from = from;
+    this.#base = this.#columns.offsets[from]!;
     this.#bytes = bytes.byteOffset % WORD === 0 ? bytes : bytes.slice();
     this.#words = new Uint32Array(
       this.#bytes.buffer,
@@ -108,17 +115,19 @@ export class LineReader {
 
   /** `undefined` where the line is not what was stored. */
   lineIfSound(index: number): string | undefined {
-    const { offsets, checksums } = this.#columns;
-    const base = offsets[this.#from]!;
-    const start = offsets[index]! - base;
-    const end = index + 1 < this.#header.count ? offsets[index + 1]! - base : this.#bytes.byteLength;
+    const start = this.#startOf(index);
+    const end = this.#startOf(index + 1);
     const whole = end <= this.#bytes.byteLength && start < end;
-    if (!whole || hashWords(this.#words, start / WORD, end / WORD) !== checksums[index])
-      return undefined;
-    if (++this.#reads === SINGLES) this.#text = this.#decodeAscii();
-    return this.#text === undefined
-      ? decoder.decode(this.#bytes.subarray(start, this.#endOfLine(end)))
-      : this.#text.slice(start, this.#endOfLine(end));
+    if (!whole) return undefined;
+    const checksum = hashWords(this.#words, start / WORD, end / WORD);
+    if (checksum !== this.#columns.checksums[index]) return undefined;
+    return this.#decode(index, start, this.#endOfLine(end));
+  }
+
+  /** The end of the part, where the line is not in it. */
+  #startOf(index: number): number {
+    const { byteLength } = this.#bytes;
+    return index < this.#count ? this.#columns.offsets[index]! - this.#base : byteLength;
   }
 
   #endOfLine(end: number): number {
@@ -128,10 +137,25 @@ export class LineReader {
     return last;
   }
 
-  /** The whole part as text, where each of its bytes is one character, so that offsets are the same in both. */
-  #decodeAscii(): string | undefined {
-    const text = decoder.decode(this.#bytes);
-    return text.length === this.#bytes.byteLength ? text : undefined;
+  #decode(index: number, start: number, end: number): string {
+    if (++this.#reads > SINGLES) {
+      const group = Math.floor((index - this.#from) / GROUP);
+      if (group !== this.#group) this.#decodeGroup(group);
+      const text = this.#groupText;
+      if (text !== undefined) return text.slice(start - this.#groupStart, end - this.#groupStart);
+    }
+    return decoder.decode(this.#bytes.subarray(start, end));
+  }
+
+  /** Kept where each of the bytes is one character, so that offsets are the same in both. */
+  #decodeGroup(group: number): void {
+    const first = this.#from + group * GROUP;
+    const start = this.#startOf(first);
+    const bytes = this.#bytes.subarray(start, this.#startOf(first + GROUP));
+    const text = decoder.decode(bytes);
+    this.#group = group;
+    this.#groupStart = start;
+    this.#groupText = text.length === bytes.byteLength ? text : undefined;
   }
 }
 

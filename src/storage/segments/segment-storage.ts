@@ -33,7 +33,7 @@ export class SegmentStorage implements Storage {
 
   commit(batch: readonly Commit[]): MaybePromise<readonly CommitResult[]> {
     checkCommits(batch);
-    const plan = this.#transact('write', (tables) => commitSegments(tables, batch));
+    const plan = this.transact('write', (tables) => commitSegments(tables, batch));
     return whenDone(plan, ({ events, head, results }) => {
       if (events.length > 0) this.#listeners.notify(head.position);
       return results;
@@ -42,11 +42,11 @@ export class SegmentStorage implements Storage {
 
   read(query: Query): MaybePromise<Page> {
     const bounded = checkQuery(query);
-    return this.#transact('read', (tables, log) => readSegments(tables, bounded, log));
+    return this.transact('read', (tables, log) => readSegments(tables, bounded, log));
   }
 
   get(key: string): MaybePromise<StoredValue | undefined> {
-    return this.#transact('read', (tables) => wait(tables.value(key)));
+    return this.transact('read', (tables) => wait(tables.value(key)));
   }
 
   list(
@@ -54,32 +54,32 @@ export class SegmentStorage implements Storage {
     options: ListOptions = {},
   ): MaybePromise<readonly (readonly [string, StoredValue])[]> {
     const { after, limit } = checkList(options);
-    return this.#transact('read', (tables) => wait(tables.values(prefix, after, limit)));
+    return this.transact('read', (tables) => wait(tables.values(prefix, after, limit)));
   }
 
   producer(id: string): MaybePromise<ProducerHead | undefined> {
-    return this.#transact('read', function* (tables) {
+    return this.transact('read', function* (tables) {
       return (yield* wait(tables.producers([id]))).get(id);
     });
   }
 
   version(subject: string): MaybePromise<number> {
-    return this.#transact('read', function* (tables) {
+    return this.transact('read', function* (tables) {
       return (yield* wait(tables.versions([subject]))).get(subject) ?? 0;
     });
   }
 
   trim(until: Position): MaybePromise<void> {
     checkTrim(until);
-    return this.#transact('write', (tables) => trimSegments(tables, until));
+    return this.transact('write', (tables) => trimSegments(tables, until));
   }
 
   compact(): MaybePromise<boolean> {
-    return this.#transact('write', compactSegments);
+    return this.transact('write', compactSegments);
   }
 
   stats(): MaybePromise<StorageStats> {
-    return this.#transact('read', function* (tables) {
+    return this.transact('read', function* (tables) {
       const { events, bytes, segments, position, trimmed } =
         (yield* wait(tables.head())) ?? emptySegmentHead;
       return { events, bytes, segments, head: position, trimmed };
@@ -102,7 +102,7 @@ export class SegmentStorage implements Storage {
     return this.#database.close();
   }
 
-  #transact<T>(
+  protected transact<T>(
     mode: 'read' | 'write',
     script: (tables: SegmentTables, log: string) => Script<T>,
   ): MaybePromise<T> {

@@ -144,7 +144,7 @@ export function isSound(header: SegmentHeader): boolean {
   );
 }
 
-function checksumOf(columns: Uint8Array<ArrayBuffer>): number {
+export function checksumOf(columns: Uint8Array<ArrayBuffer>): number {
   const even = columns.byteOffset % 2 === 0 ? columns : columns.slice();
   const halves = new Uint16Array(even.buffer, even.byteOffset, even.byteLength / 2);
   return hashWords(halves, 0, halves.length);

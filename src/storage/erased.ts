@@ -1,0 +1,2 @@
+/** What is read in the place of data that was erased. */
+export const ERASED = { $erased: true } as const;
