@@ -2,8 +2,9 @@
  * Dead letters: events that the edge refused for good, or that their log cannot read any more. They are kept, with the
  * reason, beside the log that they are in.
  */
-import type { JsonValue, Position, Storage } from '../storage/storage.ts';
 import { formatCursor } from '../storage/cursor.ts';
+import { listPages } from '../storage/list-pages.ts';
+import type { JsonValue, Position, Storage, StoredValue } from '../storage/storage.ts';
 
 export interface DeadLetter {
   /** Where the event stands in its log. */
@@ -30,23 +31,33 @@ export async function listDeadLetters(
   options: DeadLetterOptions = {},
 ): Promise<DeadLetter[]> {
   const { after = 0, limit } = options;
-  const entries = await storage.list(PREFIX, { after: PREFIX + formatCursor(after), limit });
-  return entries.map(([, value]) => value as unknown as DeadLetter);
+  return lettersOf(await storage.list(PREFIX, { after: deadLetterKey(after), limit }));
 }
 
-const COUNT_PAGE = 1000;
+/** All of them, a page at a time. */
+export async function* deadLetterPages(
+  storage: Storage,
+  after: Position = 0,
+): AsyncGenerator<readonly DeadLetter[]> {
+  for await (const page of listPages(storage, PREFIX, { after: deadLetterKey(after) }))
+    yield lettersOf(page);
+}
 
 /** How many there are after the position, however many. */
 export async function countDeadLetters(storage: Storage, after: Position): Promise<number> {
   let count = 0;
-  for (let last = after; ;) {
-    const letters = await listDeadLetters(storage, { after: last, limit: COUNT_PAGE });
-    count += letters.length;
-    if (letters.length < COUNT_PAGE) return count;
-    last = letters.at(-1)!.position;
-  }
+  for await (const { length } of deadLetterPages(storage, after)) count += length;
+  return count;
+}
+
+function lettersOf(entries: readonly (readonly [key: string, value: StoredValue])[]): DeadLetter[] {
+  return entries.map(([, value]) => value as unknown as DeadLetter);
 }
 
 export function deadLetterEntry(letter: DeadLetter): readonly [key: string, value: JsonValue] {
-  return [PREFIX + formatCursor(letter.position), { ...letter }];
+  return [deadLetterKey(letter.position), { ...letter }];
+}
+
+export function deadLetterKey(position: Position): string {
+  return PREFIX + formatCursor(position);
 }

@@ -2,13 +2,15 @@
  * Asks an edge over HTTP: an answer's text, or the error that its status and problem details (RFC 9457) stand for. What
  * cannot be understood is an edge that is out of reach, never a success.
  */
-import { MillraceError, type ErrorDetails } from '../errors.ts';
+import { MillraceError, type ErrorCode, type ErrorDetails } from '../errors.ts';
 import type { Fetch, Ports } from '../ports.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 export interface HttpOptions {
   /** Where the edge is, as in `https://events.example.com`. A path is kept, and the routes stand below it. */
   readonly endpoint: string;
+  /** An API key of the edge. */
+  readonly key?: string | undefined;
   readonly fetch: Fetch;
   readonly ports: Pick<Ports, 'now' | 'after'>;
   /** For the whole answer. Default: 15,000. */
@@ -18,9 +20,13 @@ export interface HttpOptions {
 export interface HttpRequest {
   /** The route, with its query. */
   readonly path: string;
+  /** Default: `POST` where there is a body, else `GET`. */
+  readonly method?: 'DELETE';
   /** Posted where there is one. */
   readonly body?: string | undefined;
   readonly contentType?: string;
+  /** Whether it may outlive the page: 64 KiB of such requests at a time, by the Fetch standard. */
+  readonly keepalive?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,17 +48,20 @@ export type Ask = (request: HttpRequest) => Promise<string>;
 
 export function createAsk(options: HttpOptions): Ask {
   const endpoint = options.endpoint.replace(/\/+$/, '');
-  const { fetch, ports, timeoutMs = 15_000 } = options;
-  return async ({ path, body, contentType = 'application/json', signal }) => {
+  const { key, fetch, ports, timeoutMs = 15_000 } = options;
+  const authorization: Record<string, string> =
+    key === undefined ? {} : { authorization: `Bearer ${key}` };
+  return async ({ path, method, body, contentType = 'application/json', keepalive = false, signal }) => {
     const timeout = new AbortController();
     const undo = ports.after(timeoutMs, () => timeout.abort());
     try {
       const response = await fetch(endpoint + path, {
-        method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? {} : { 'content-type': contentType },
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
+        headers: body === undefined ? authorization : { ...authorization, 'content-type': contentType },
         ...(body !== undefined && { body }),
         signal: signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]),
         cache: 'no-store',
+        keepalive,
       });
       const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), ports.now());
       const isProblem = PROBLEM.test(response.headers.get('content-type') ?? '');
@@ -128,28 +137,20 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
+/** The errors that a producer acts on, and the numbers that it needs of each. */
+const PRODUCER_ERRORS: Readonly<Record<string, readonly string[]>> = {
+  'producer.gap': ['expected', 'received'],
+  'producer.fenced': ['epoch', 'current'],
+  'producer.diverged': ['seq'],
+  'chain.broken': [],
+} satisfies { readonly [Code in ErrorCode]?: readonly (keyof ErrorDetails[Code])[] };
+
 function producerErrorOf(problem: Record<string, unknown>, reason: string): MillraceError | undefined {
-  const producer = String(problem['producer']);
-  const numbers = (...names: string[]): boolean =>
-    names.every((name) => Number.isSafeInteger(problem[name]));
-  const details = { ...problem, producer } as unknown;
-  switch (problem['code']) {
-    case 'producer.gap':
-      if (!numbers('expected', 'received')) return undefined;
-      return new MillraceError('producer.gap', reason, details as ErrorDetails['producer.gap']);
-    case 'producer.fenced':
-      if (!numbers('epoch', 'current')) return undefined;
-      return new MillraceError('producer.fenced', reason, details as ErrorDetails['producer.fenced']);
-    case 'producer.diverged':
-      if (!numbers('seq')) return undefined;
-      return new MillraceError(
-        'producer.diverged',
-        reason,
-        details as ErrorDetails['producer.diverged'],
-      );
-    default:
-      return undefined;
-  }
+  const code = String(problem['code']);
+  const numbers = Object.hasOwn(PRODUCER_ERRORS, code) ? PRODUCER_ERRORS[code] : undefined;
+  if (!numbers?.every((name) => Number.isSafeInteger(problem[name]))) return undefined;
+  const details = { ...problem, producer: String(problem['producer']) } as unknown;
+  return new MillraceError(code as 'producer.gap', reason, details as ErrorDetails['producer.gap']);
 }
 
 function readRejected(value: unknown): { index: number; reason: string }[] {

@@ -1,7 +1,7 @@
 /** Reads from the log what is to be pushed next. */
-import { hasCode } from '../errors.ts';
+import { readPastDamage } from '../storage/past-damage.ts';
 import type { Page, Position, Storage } from '../storage/storage.ts';
-import { countDeadLetters, listDeadLetters } from './dead-letter.ts';
+import { listDeadLetters } from './dead-letter.ts';
 import type { ProducerIdentity } from './producer-state.ts';
 import type { Push } from './protocol.ts';
 
@@ -32,9 +32,6 @@ export interface OutgoingRead {
   readonly outgoing?: Outgoing;
   /** Positions whose event the log can no longer give, and which are no dead letters yet. */
   readonly damaged: readonly Position[];
-  readonly head: Position;
-  /** Dead letters after `acked`. */
-  readonly deadAhead: number;
 }
 
 /**
@@ -44,50 +41,27 @@ export interface OutgoingRead {
 export async function readOutgoing(storage: Storage, query: OutgoingQuery): Promise<OutgoingRead> {
   const { acked, bounds } = query;
   const until = Math.min(acked + bounds.events, query.until ?? Infinity);
-  const page = await readPastDamage(storage, acked, until, bounds.events);
-  const { head } = page;
-  if (head <= acked) return { head, damaged: [], deadAhead: 0 };
-  const { dead, deadAhead } = await deadAfter(storage, acked, bounds.events);
+  const limit = bounds.events;
+  const page = await readPastDamage(storage, { after: acked, before: until + 1, limit });
+  if (page.head <= acked) return { damaged: [] };
+  const dead = await deadAfter(storage, acked, limit);
   const range = select(page, query, until, dead);
   const holes = missing(acked + 1, range.last, range.positions);
   const damaged = await notTrimmed(
     storage,
     holes.filter((hole) => !dead.has(hole)),
   );
-  if (damaged.length > 0) return { head, damaged, deadAhead };
-  return { outgoing: outgoingOf(range, holes, query), head, damaged, deadAhead };
+  return damaged.length > 0 ? { damaged } : { outgoing: outgoingOf(range, holes, query), damaged };
 }
 
-/** A read ends before a damaged event, and fails where it would start with one: then it starts behind it. */
-async function readPastDamage(
-  storage: Storage,
-  acked: Position,
-  until: Position,
-  limit: number,
-): Promise<Page> {
-  for (let after = acked; ;) {
-    try {
-      return await storage.read({ after, before: until + 1, limit });
-    } catch (error) {
-      if (!hasCode(error, 'storage.corrupt')) throw error;
-      const { position } = error.details;
-      if (!(position > after && position <= until)) throw error;
-      after = position;
-    }
-  }
-}
-
+/** The dead letters among the next so many positions. */
 async function deadAfter(
   storage: Storage,
   acked: Position,
-  events: number,
-): Promise<{ readonly dead: ReadonlySet<Position>; readonly deadAhead: number }> {
-  const limit = Math.max(events, 1000);
+  limit: number,
+): Promise<ReadonlySet<Position>> {
   const letters = await listDeadLetters(storage, { after: acked, limit });
-  const dead = new Set(letters.map((letter) => letter.position));
-  const last = letters.at(-1)?.position ?? acked;
-  const more = letters.length < limit ? 0 : await countDeadLetters(storage, last);
-  return { dead, deadAhead: dead.size + more };
+  return new Set(letters.map((letter) => letter.position));
 }
 
 interface Range extends Pick<Outgoing, 'positions' | 'last'> {

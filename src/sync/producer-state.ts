@@ -5,10 +5,10 @@
  * itself, so that the storage fences a leader that was taken over, in the transaction in which it would do harm.
  */
 import { MillraceError } from '../errors.ts';
-import { createIds } from '../event/ids.ts';
 import type { Ports } from '../ports.ts';
 import type { Commit, Position, ProducerHead, Storage } from '../storage/storage.ts';
 import { deadLetterEntry, type DeadLetter } from './dead-letter.ts';
+import { randomId } from './random-id.ts';
 
 /** The log as the edge knows it. An event at position p has the sequence p - base. */
 export interface ProducerIdentity {
@@ -22,25 +22,26 @@ export interface ProducerIdentity {
 export const syncKeys = {
   producer: 'sync/producer',
   acked: 'sync/acked',
+  chain: 'sync/chain',
   rejected: 'sync/rejected',
+  /** Before the ids of the producers that this log was earlier. */
+  former: 'sync/former/',
 } as const;
 const LEADER = 'sync/leader';
 
 /** A leader's hold on its log's sync. Every change rejects with `producer.fenced` once another leader has taken over. */
 export class Leadership {
   readonly #storage: Storage;
-  readonly #ports: Pick<Ports, 'now' | 'fillRandom'>;
+  readonly #ports: Pick<Ports, 'fillRandom'>;
   #identity: ProducerIdentity;
   #acked: Position = 0;
+  #chain = '';
+  /** Dead letters so far. */
   #rejected = 0;
   /** Changes of the sync state so far: the sequence of `sync/leader`. */
   #changes = 0;
 
-  private constructor(
-    storage: Storage,
-    ports: Pick<Ports, 'now' | 'fillRandom'>,
-    identity: ProducerIdentity,
-  ) {
+  private constructor(storage: Storage, ports: Pick<Ports, 'fillRandom'>, identity: ProducerIdentity) {
     this.#storage = storage;
     this.#ports = ports;
     this.#identity = identity;
@@ -52,14 +53,14 @@ export class Leadership {
    */
   static async claim(
     storage: Storage,
-    ports: Pick<Ports, 'now' | 'fillRandom'>,
+    ports: Pick<Ports, 'fillRandom'>,
     signal?: AbortSignal,
   ): Promise<Leadership> {
     // A round is lost only to a leader that has claimed, or changed something, in between.
     for (;;) {
       const head = await leaderHead(storage);
       const stored = (await storage.get(syncKeys.producer)) as unknown as ProducerIdentity | undefined;
-      const { id = createIds(ports)(), base = 0, epoch: lastEpoch = 0 } = stored ?? {};
+      const { id = randomId(ports), base = 0, epoch: lastEpoch = 0 } = stored ?? {};
       const lead = new Leadership(storage, ports, { id, base, epoch: Math.max(head.epoch, lastEpoch) });
       await lead.#readProgress(head);
       signal?.throwIfAborted();
@@ -76,9 +77,9 @@ export class Leadership {
     return this.#acked;
   }
 
-  /** Dead letters so far. */
-  get rejected(): number {
-    return this.#rejected;
+  /** The hash of all up to `acked`: see `chain.ts`. '' where it is not known, or there is nothing yet. */
+  get chain(): string {
+    return this.#chain;
   }
 
   /** Whether the log still knows of this leader. One that does not was emptied since, and is another log. */
@@ -96,13 +97,18 @@ export class Leadership {
     await this.#readProgress(head);
   }
 
-  async acknowledge(position: Position): Promise<void> {
-    if (position > this.#acked) await this.#setAcked(position);
+  async acknowledge(position: Position, chain = ''): Promise<void> {
+    if (position > this.#acked) await this.#setAcked(position, chain);
+  }
+
+  /** Takes over the edge's hash of all up to `acked`, where this log does not know its own. */
+  async adopt(chain: string): Promise<void> {
+    await this.#setAcked(this.#acked, chain);
   }
 
   /** Goes back: the edge has lost what it had acknowledged. */
   async rewind(position: Position): Promise<void> {
-    if (position < this.#acked) await this.#setAcked(position);
+    if (position < this.#acked) await this.#setAcked(position, '');
   }
 
   /** Keeps the events as dead letters; their sequences are sent as holes from now on. */
@@ -114,9 +120,9 @@ export class Leadership {
 
   /** Goes on as a new producer, from the position after `base`. */
   async renew(base: Position): Promise<void> {
-    const identity = { id: createIds(this.#ports)(), base, epoch: this.#identity.epoch };
-    await this.#change({ put: [[syncKeys.acked, base]] }, identity);
-    this.#acked = base;
+    const former = [syncKeys.former + this.#identity.id, true] as const;
+    const identity = { id: randomId(this.#ports), base, epoch: this.#identity.epoch };
+    await this.#setAcked(base, '', identity, [former]);
   }
 
   /** Raises the epoch above one that only the edge knows: this log has lost its own record of it. */
@@ -128,12 +134,24 @@ export class Leadership {
     this.#changes = head.seq;
     this.#acked =
       ((await this.#storage.get(syncKeys.acked)) as Position | undefined) ?? this.#identity.base;
+    this.#chain = ((await this.#storage.get(syncKeys.chain)) as string | undefined) ?? '';
     this.#rejected = ((await this.#storage.get(syncKeys.rejected)) as number | undefined) ?? 0;
   }
 
-  async #setAcked(position: Position): Promise<void> {
-    await this.#change({ put: [[syncKeys.acked, position]] });
+  async #setAcked(
+    position: Position,
+    chain: string,
+    identity = this.#identity,
+    more: NonNullable<Commit['put']> = [],
+  ): Promise<void> {
+    const put: Commit['put'] = [
+      ...more,
+      [syncKeys.acked, position],
+      [syncKeys.chain, chain === '' ? undefined : chain],
+    ];
+    await this.#change({ put }, identity);
     this.#acked = position;
+    this.#chain = chain;
   }
 
   async #change(change: Pick<Commit, 'put'>, identity = this.#identity): Promise<void> {

@@ -16,8 +16,21 @@ export interface Push {
   readonly count: number;
   /** Sequences in the range that carry no event any more, because it was dead-lettered or shed at its producer. */
   readonly holes: readonly number[];
+  /** The hash of all before the push, and with it: see `chain.ts`. Missing where the producer cannot hash. */
+  readonly chain?: ChainLink;
+  /**
+   * How far the edge's clock is ahead of the producer's, in ms: said where it has changed. It stands beside the events,
+   * whose own time is never touched for it.
+   */
+  readonly skewMs?: number | undefined;
   /** The events in their wire form, in the order of their sequences. */
   readonly lines: readonly string[];
+}
+
+/** Hashes are 64 lower-case hexadecimal digits; '' stands before the first link, and for one that is not known. */
+export interface ChainLink {
+  readonly previous: string;
+  readonly value: string;
 }
 
 /** The edge's answer to a push that it has applied, now or before. */
@@ -29,6 +42,8 @@ export interface PushAnswer {
   readonly duplicates: number;
   /** The whole push had been applied before. */
   readonly repeated: boolean;
+  /** The hash of all up to `seq`, where the producer chains its pushes. */
+  readonly chain?: string;
   /** The edge's clock, ISO 8601. */
   readonly time: string;
 }
@@ -42,7 +57,13 @@ export interface Pull {
   readonly more: boolean;
 }
 
-export const syncPaths = { push: '/sync/push', head: '/sync/head', pull: '/sync/pull' } as const;
+/** Below `producers`, by its id: `GET` states how far a producer is complete, `DELETE` erases the data of its events. */
+export const syncPaths = {
+  push: '/sync/push',
+  head: '/sync/head',
+  pull: '/sync/pull',
+  producers: '/sync/producers',
+} as const;
 
 /** The most that one push may carry. The edge refuses more with 413; a producer stays below. */
 export const pushLimits = { events: 10_000, bytes: 4_194_304 } as const;
@@ -63,6 +84,8 @@ export function decodePush(body: string): Push {
     seq: whole(header, 'seq', 1),
     count: whole(header, 'count', 1),
     holes: holes(header),
+    ...chain(header),
+    skewMs: skew(header),
     lines,
   };
   const last = push.seq + push.count - 1;
@@ -112,6 +135,27 @@ function holes(header: Record<string, unknown>): readonly number[] {
   if (Array.isArray(value) && value.every((hole) => Number.isSafeInteger(hole)))
     return value as number[];
   throw invalidHeader('/holes', value, 'must be an array of sequences');
+}
+
+function chain(header: Record<string, unknown>): Pick<Push, 'chain'> {
+  const value = header['chain'];
+  if (value === undefined) return {};
+  const { previous, value: own } = (value ?? {}) as Partial<Record<keyof ChainLink, unknown>>;
+  if (isHash(own) && (previous === '' || isHash(previous))) return { chain: { previous, value: own } };
+  throw invalidHeader(
+    '/chain',
+    value,
+    'must have the two hashes `previous` and `value`, in hexadecimal',
+  );
+}
+
+function isHash(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+}
+
+function skew({ skewMs: value }: Record<string, unknown>): number | undefined {
+  if (value === undefined || Number.isSafeInteger(value)) return value as number | undefined;
+  throw invalidHeader('/skewMs', value, 'must be a whole number');
 }
 
 function invalidHeader(path: string, value: unknown, reason: string): MillraceError<'query.invalid'> {

@@ -6,12 +6,12 @@ import type { Ports } from '../ports.ts';
 import type { JsonValue, Storage } from '../storage/storage.ts';
 import type { Pull } from './protocol.ts';
 import { problemCode } from './refusal.ts';
-import type { SyncTransport } from './transport.ts';
+import type { PullTransport } from './transport.ts';
 
 export interface PullIntoOptions {
   /** The mirror: a log of its own, in which nobody else writes events. */
   readonly storage: Storage;
-  readonly transport: SyncTransport;
+  readonly transport: PullTransport;
   readonly ports: Pick<Ports, 'now'>;
   /** Events asked for at a time. Default: 500. */
   readonly limit?: number;

@@ -11,27 +11,33 @@
  * await pusher.stop();
  */
 import { hasCode, type MillraceError } from '../errors.ts';
-import type { Ports } from '../ports.ts';
+import type { Digest, Ports } from '../ports.ts';
 import type { Position, Storage } from '../storage/storage.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
-import { readOutgoing, type Outgoing, type OutgoingRead, type PushBounds } from './outgoing.ts';
+import { chained, chainOfAnswer } from './chain.ts';
+import { EdgeContact } from './edge-contact.ts';
+import { readOutgoing, type Outgoing, type PushBounds } from './outgoing.ts';
 import { Leadership } from './producer-state.ts';
-import { progress, type SyncProgress } from './progress.ts';
 import type { PushAnswer } from './protocol.ts';
-import { asMillraceError, damaged, emptied, nonsense } from './push-error.ts';
+import { damaged, emptied, nonsense } from './push-error.ts';
 import { PushSize } from './push-size.ts';
+import { PushStatusBoard, type PushState, type PushStatus } from './push-status.ts';
 import { recover } from './recovery.ts';
 import { isAboutEvents, lettersOf } from './refusal.ts';
-import type { SyncTransport } from './transport.ts';
+import type { PushTransport } from './transport.ts';
 import { abortable, Wake } from './wake.ts';
 
 export interface PusherOptions {
   readonly storage: Storage;
-  readonly transport: SyncTransport;
+  readonly transport: PushTransport;
   readonly ports: Ports;
+  /** SHA-256, by which pushes are chained: see `chain.ts`. Default: they are not. */
+  readonly digest?: Digest | undefined;
   /** The most in one push. Default: 500 events, 524,288 characters; the edge takes `pushLimits`. */
   readonly limits?: Partial<PushBounds>;
   readonly backoff?: BackoffOptions;
+  /** How long the first event after a rest waits for others to go with it. Default: 0. */
+  readonly gatherMs?: number | undefined;
   /** How often to look for events without a hint. Default: 30,000. */
   readonly pollMs?: number;
   /** Default: true. */
@@ -39,19 +45,7 @@ export interface PusherOptions {
   readonly onStatus?: (status: PushStatus) => void;
 }
 
-/**
- * `idle`: everything is acknowledged. `backoff`: the edge could not be reached, or refused. `offline`: switched off.
- * `fenced`: another leader has taken over, and this pusher has ended. `stopped`: it was told to end, or its log was closed.
- */
-export type PushState = 'idle' | 'pushing' | 'backoff' | 'offline' | 'fenced' | 'stopped';
-
-export interface PushStatus extends SyncProgress {
-  readonly state: PushState;
-  /** What went wrong last, until a push succeeds. */
-  readonly lastError?: MillraceError;
-  /** In ms since the Unix epoch, while backing off. */
-  readonly nextAttemptAt?: number;
-}
+export type { PushState, PushStatus } from './push-status.ts';
 
 type Reason = 'event' | 'retry' | 'offline' | 'stop';
 
@@ -63,6 +57,8 @@ export class Pusher implements AsyncDisposable {
   readonly #backoff: Backoff;
   readonly #size: PushSize;
   readonly #wake: Wake<Reason>;
+  readonly #board: PushStatusBoard;
+  readonly #edge: EdgeContact;
   readonly #stopping = new AbortController();
   #request = new AbortController();
   #running: Promise<void> | undefined;
@@ -71,24 +67,23 @@ export class Pusher implements AsyncDisposable {
   #inDoubt = false;
   #hinted = false;
   #online: boolean;
-  #head: Position = 0;
-  #deadAhead = 0;
   /** All up to this position is covered at the edge, if not by these events: a repeat proves it, a push must not pass it. */
   #edgeHas: Position | undefined;
   #furthest: Position = 0;
   #recoveries = 0;
-  #status: PushStatus = { state: 'idle', waiting: 0, acknowledged: 0, rejected: 0 };
 
   constructor(options: PusherOptions) {
     this.#options = options;
     this.#online = options.online ?? true;
+    this.#board = new PushStatusBoard(options.onStatus);
+    this.#edge = new EdgeContact(options.transport, options.ports);
     this.#backoff = new Backoff(options.ports, options.backoff);
     this.#wake = new Wake(options.ports);
     this.#size = new PushSize({ events: 500, characters: 524_288, ...options.limits });
   }
 
   get status(): PushStatus {
-    return this.#status;
+    return this.#board.status;
   }
 
   /** Resolves when the pusher has ended: stopped, or fenced. Never rejects. */
@@ -128,13 +123,13 @@ export class Pusher implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const undo = this.#options.storage.onCommit((head) => this.#onCommit(head));
+    const undo = this.#options.storage.onCommit(() => this.#onCommit());
     let end: PushState = 'stopped';
     try {
       while (!this.#stopping.signal.aborted) await abortable(this.#turn(), this.#stopping.signal);
     } catch (error) {
       if (hasCode(error, 'producer.fenced')) end = 'fenced';
-      if (!this.#stopping.signal.aborted) this.#note(error);
+      if (!this.#stopping.signal.aborted) this.#board.note(error);
     } finally {
       undo();
       this.#stopping.abort();
@@ -167,30 +162,37 @@ export class Pusher implements AsyncDisposable {
   async #advance(lead: Leadership): Promise<void> {
     this.#hinted = false;
     const until = Math.min(this.#size.until(lead.acked) ?? Infinity, this.#edgeLimit(lead));
-    const { storage, pollMs = 30_000 } = this.#options;
-    const query = { identity: lead.identity, acked: lead.acked, bounds: this.#size.bounds, until };
+    const { storage } = this.#options;
+    // While the edge is out of reach, one event finds out whether it is back.
+    const bounds = this.#edge.down ? { ...this.#size.bounds, events: 1 } : this.#size.bounds;
+    const query = { identity: lead.identity, acked: lead.acked, bounds, until };
     const read = await readOutgoing(storage, query);
-    if (!(await lead.stands())) return this.#startAnew(read.head);
-    this.#observe(read);
+    if (!(await lead.stands())) return this.#startAnew();
     if (read.damaged.length > 0) return this.#buryDamaged(lead, read.damaged);
     if (read.outgoing !== undefined) return this.#push(lead, read.outgoing);
     this.#show('idle');
+    await this.#rest();
+  }
+
+  /** Until there is something to push, and a little longer, for more that may go with it. */
+  async #rest(): Promise<void> {
+    const { gatherMs = 0, pollMs = 30_000 } = this.#options;
     if (!this.#hinted) await this.#wake.wait(['event', 'retry', 'offline', 'stop'], pollMs);
+    if (this.#hinted && gatherMs > 0 && !this.#stopping.signal.aborted)
+      await this.#wake.wait(['retry', 'offline', 'stop'], gatherMs);
   }
 
   /** Another log stands in this one's place, whose own state says where it is. */
-  #startAnew(head: Position): Promise<void> {
+  #startAnew(): Promise<void> {
     this.#lead = undefined;
     this.#edgeHas = undefined;
     this.#furthest = 0;
-    this.#deadAhead = 0;
-    this.#head = head;
     return this.#pause(emptied());
   }
 
   /** They are lost already: what can still be had is not held up by them. */
   async #buryDamaged(lead: Leadership, positions: readonly Position[]): Promise<void> {
-    this.#note(damaged(positions));
+    this.#board.note(damaged(positions));
     const at = this.#options.ports.now();
     const reason = 'it is damaged in this log, and its line is lost';
     await lead.bury(positions.map((position) => ({ position, reason, at, line: '' })));
@@ -200,18 +202,18 @@ export class Pusher implements AsyncDisposable {
     if (this.#stopping.signal.aborted || !this.#online) return;
     this.#show('pushing');
     this.#request = new AbortController();
+    const push = await chained(this.#options.digest, lead.chain, outgoing.push);
     let answer: PushAnswer;
     try {
-      answer = await abortable(
-        this.#options.transport.push(outgoing.push, this.#request.signal),
-        this.#request.signal,
-      );
+      answer = await this.#edge.push(push, this.#request.signal);
     } catch (error) {
       return this.#failed(lead, outgoing, error);
     }
     const { base } = lead.identity;
-    if (!(base + answer.seq >= outgoing.last)) return this.#pause(nonsense(answer));
-    await lead.acknowledge(outgoing.last);
+    const chain = chainOfAnswer(push, answer);
+    if (!(base + answer.seq >= outgoing.last) || chain === undefined)
+      return this.#pause(nonsense(answer));
+    await lead.acknowledge(outgoing.last, chain);
     this.#edgeHas = base + answer.seq;
     this.#size.accepted(outgoing);
     this.#succeeded(lead);
@@ -225,7 +227,7 @@ export class Pusher implements AsyncDisposable {
     if (recovery === undefined) return this.#pause(error);
     this.#edgeHas = recovery.edgeHas;
     if (++this.#recoveries > FREE_RECOVERIES) return this.#pause(error);
-    this.#note(error);
+    this.#board.note(error);
   }
 
   async #isolate(
@@ -233,15 +235,14 @@ export class Pusher implements AsyncDisposable {
     outgoing: Outgoing,
     error: MillraceError<'sync.refused'>,
   ): Promise<void> {
-    this.#note(error);
+    this.#board.note(error);
+    this.#edge.refused();
     const letters = lettersOf(error, outgoing, this.#options.ports.now());
     if (letters === undefined) return this.#size.refused(outgoing);
     if (letters.length === 0) return this.#pause(error);
     if (error.details.rejected === undefined) {
-      // Before a lone event is given up on a status alone, the edge must show that it is one, and well.
-      const { id } = lead.identity;
       try {
-        await abortable(this.#options.transport.head(id, this.#request.signal), this.#request.signal);
+        await this.#edge.proveWell(lead.identity.id, this.#request.signal);
       } catch (error) {
         return this.#request.signal.aborted ? undefined : this.#pause(error);
       }
@@ -252,11 +253,12 @@ export class Pusher implements AsyncDisposable {
 
   #succeeded(lead: Leadership): void {
     this.#backoff.reset();
+    this.#edge.succeeded();
+    this.#board.set({ skewMs: this.#edge.skewMs });
     if (lead.acked > this.#furthest) {
       this.#furthest = lead.acked;
       this.#recoveries = 0;
-      const { lastError: _, ...status } = this.#status;
-      this.#status = status;
+      this.#board.set({ lastError: undefined });
     }
   }
 
@@ -269,42 +271,23 @@ export class Pusher implements AsyncDisposable {
     if (this.#stopping.signal.aborted) return;
     const retryAfterMs = hasCode(error, 'sync.unreachable') ? error.details.retryAfterMs : undefined;
     const delayMs = this.#backoff.failed(retryAfterMs);
-    this.#note(error);
-    this.#status = { ...this.#status, nextAttemptAt: this.#options.ports.now() + delayMs };
+    this.#edge.failed(error);
+    this.#board.note(error);
+    this.#board.set({ nextAttemptAt: this.#options.ports.now() + delayMs });
     this.#show('backoff');
     await this.#wake.wait(
       retryAfterMs === undefined ? ['retry', 'offline', 'stop'] : ['offline', 'stop'],
       delayMs,
     );
-    const { nextAttemptAt: _, ...status } = this.#status;
-    this.#status = status;
+    this.#board.set({ nextAttemptAt: undefined });
   }
 
-  #onCommit(head: Position): void {
+  #onCommit(): void {
     this.#hinted = true;
-    this.#head = Math.max(this.#head, head);
-    this.#show(this.#status.state);
     this.#wake.call('event');
   }
 
-  #observe(read: OutgoingRead): void {
-    this.#head = Math.max(this.#head, read.head);
-    this.#deadAhead = read.deadAhead;
-  }
-
-  #note(error: unknown): void {
-    this.#status = { ...this.#status, lastError: asMillraceError(error) };
-  }
-
   #show(state: PushState, last = false): void {
-    if (this.#stopping.signal.aborted && !last) return;
-    const counts =
-      this.#lead && progress(this.#head, this.#lead.acked, this.#lead.rejected, this.#deadAhead);
-    this.#status = { ...this.#status, ...counts, state };
-    try {
-      this.#options.onStatus?.(this.#status);
-    } catch {
-      // The listener's own defect: it must not stop the events.
-    }
+    if (!this.#stopping.signal.aborted || last) this.#board.show(state);
   }
 }

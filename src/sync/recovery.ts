@@ -27,6 +27,12 @@ export async function recover(
     await lead.renew(lead.acked);
     return { edgeHas: undefined };
   }
+  if (hasCode(error, 'chain.broken') && error.details.part === 'before') {
+    // Two hashes of the same events, and no telling whose is right: a chain of its own begins with what is not there yet.
+    if (lead.chain !== '') await lead.renew(lead.acked);
+    else await lead.adopt(error.details.expected);
+    return { edgeHas: undefined };
+  }
   if (hasCode(error, 'producer.fenced') && Number.isSafeInteger(error.details.current + 1)) {
     // Another leader of this log ends it here. If there is none, a copy of the log, or this one before it lost its
     // tail, has written: this one goes on above its epoch, and finds out by the sequences whether the two diverge.

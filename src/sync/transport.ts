@@ -8,10 +8,15 @@ import type { Pull, Push, PushAnswer } from './protocol.ts';
  * Only a refusal that names its events, or that carries the edge's own `code`, gives an event up.
  * Any other rejection counts as unreachable. An aborted call may still have been applied.
  */
-export interface SyncTransport {
+export interface PushTransport {
   push(push: Push, signal?: AbortSignal): Promise<PushAnswer>;
   /** Zeros for a producer that the edge has never heard of. */
   head(producer: string, signal?: AbortSignal): Promise<ProducerHead>;
+}
+
+export interface PullTransport {
   /** The edge's events after a cursor, from the beginning without one. */
   pull(after: string | undefined, limit: number, signal?: AbortSignal): Promise<Pull>;
 }
+
+export type SyncTransport = PushTransport & PullTransport;

@@ -264,21 +264,6 @@ describe('the log', () => {
     }
   });
 
-  it('says in its status, and to each call, that it could not be opened', async () => {
-    const broken = (): Worker =>
-      new Worker(new URL('./no-indexeddb-worker.ts', import.meta.url), { type: 'module' });
-    const client = open({ log: newLog(), worker: broken });
-    await expect(Promise.resolve(client.capture('page.viewed', { path: '/' }))).rejects.toMatchObject({
-      code: 'storage.open-failed',
-    });
-    await expect(client.query()).rejects.toMatchObject({ code: 'storage.open-failed' });
-    expect(client.status()).toMatchObject({
-      state: 'failed',
-      rejected: 1,
-      lastError: { code: 'storage.open-failed' },
-    });
-  });
-
   it('does not hang where the worker’s script does not load', async () => {
     const missing = (): Worker => new Worker(URL.createObjectURL(new Blob(['}'])), { type: 'module' });
     const client = open({ log: newLog(), worker: missing });
@@ -372,20 +357,6 @@ describe('a database that the browser takes away', () => {
     await client.capture('page.viewed', { path: '/b' });
     await until(async () => ![undefined, first].includes(await producer()), 'there is another');
     await statusOf(client, ({ waiting }) => waiting === 1, 'the event waits');
-  });
-
-  it('by a newer version in another tab: that goes on at once, and this one says to reload', async () => {
-    const log = newLog();
-    const client = open({ log });
-    await client.capture('page.viewed', { path: '/a' });
-    const newer = await through(indexedDB.open(`millrace:${log}`, 2));
-    const receipt = client.capture('page.viewed', { path: '/b' });
-    await expect(Promise.resolve(receipt)).rejects.toMatchObject({
-      code: 'storage.open-failed',
-      message: expect.stringContaining('reload the page'),
-    });
-    expect(client.status()).toMatchObject({ rejected: 1, lastError: { code: 'storage.open-failed' } });
-    newer!.close();
   });
 
   it('an older version that another tab does not let go of is said, within seconds', async () => {

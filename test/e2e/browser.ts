@@ -13,7 +13,11 @@ export interface KillableBrowser {
 
 const START_LIMIT_MS = 30_000;
 
-export async function launchBrowser(profile: string): Promise<KillableBrowser> {
+/** `more` are switches beside those of every test. */
+export async function launchBrowser(
+  profile: string,
+  more: readonly string[] = [],
+): Promise<KillableBrowser> {
   const portFile = join(profile, 'DevToolsActivePort');
   rmSync(portFile, { force: true });
   const args = [
@@ -21,6 +25,7 @@ export async function launchBrowser(profile: string): Promise<KillableBrowser> {
     '--remote-debugging-port=0',
     `--user-data-dir=${profile}`,
     ...chromiumArgs,
+    ...more,
     'about:blank',
   ];
   const child = spawn(findChromium(), args, { detached: true, stdio: 'ignore' });
@@ -38,7 +43,9 @@ export async function launchBrowser(profile: string): Promise<KillableBrowser> {
 
 async function connect(child: ChildProcess, portFile: string): Promise<Browser> {
   const end = performance.now() + START_LIMIT_MS;
-  process.once('exit', () => child.exitCode === null && process.kill(-child.pid!, 'SIGKILL'));
+  const killWithUs = (): void => void process.kill(-child.pid!, 'SIGKILL');
+  process.once('exit', killWithUs);
+  child.once('exit', () => process.off('exit', killWithUs));
   for (;;) {
     const [port, path] = readPort(portFile);
     if (port !== undefined && path !== undefined)

@@ -24,13 +24,13 @@ class FakeLog {
     const fault = this.faults.shift() ?? this.always;
     if (fault === 'refused') {
       const error = new MillraceError('event.conflict', 'other content', { id: lines[0]! }).toWire();
-      return { positions: lines.map(() => 0), failed: [{ index: 0, error }], head: 0 };
+      return { positions: lines.map(() => 0), failed: [{ index: 0, error }], head: 0, shed: 0 };
     }
     if (fault !== 'lost')
       for (const line of lines) if (!this.lines.includes(line)) this.lines.push(line);
     if (fault !== undefined) throw failed();
     const positions = lines.map((line) => this.lines.indexOf(line) + 1);
-    return { positions, failed: [], head: Math.max(...positions) };
+    return { positions, failed: [], head: Math.max(...positions), shed: 0 };
   }
 }
 
@@ -44,7 +44,7 @@ function world(limits?: CaptureLimits) {
     maxBatch: 2,
     ...(limits && { limits }),
     send: (lines) => log.append(lines),
-    onSettled: (_, failed, error) => settled.push({ failed, code: error?.code }),
+    onSettled: ({ failed }) => settled.push({ failed: failed.length, code: failed[0]?.error.code }),
     onTrouble: () => {},
   });
   const add = (...ids: string[]): Receipt[] =>
@@ -153,6 +153,29 @@ describe('a batch whose commit fails in the storage', () => {
     expect([await outcome(a!), await outcome(c!)]).toEqual(['storage.failed', 'storage.failed']);
     expect(settled.reduce((sum, { failed }) => sum + failed, 0)).toBe(3);
     expect(ports.timers).toBe(0);
+  });
+});
+
+describe('what is captured while batches are on their way', () => {
+  it('waits, and goes in one: two calls are under way at the most', async () => {
+    const { log, buffer, add } = world();
+    const batches: number[] = [];
+    const answer: (() => void)[] = [];
+    const append = log.append.bind(log);
+    log.append = async (lines) => {
+      batches.push(lines.length);
+      await new Promise<void>((resolve) => answer.push(resolve));
+      return append(lines);
+    };
+    const ids = Array.from({ length: 11 }, (_, n) => `event-${n}`);
+    add(...ids);
+    expect(batches).toEqual([2, 2]);
+    for (const next of answer.splice(0)) next();
+    await settle();
+    expect(batches).toEqual([2, 2, 7]);
+    for (const next of answer.splice(0)) next();
+    await settle();
+    expect([log.lines, buffer.held]).toEqual([ids, 0]);
   });
 });
 

@@ -71,6 +71,26 @@ describe('the upkeep of a device’s log', () => {
     expect(await acked(50)).toBe(0);
   });
 
+  it('makes room at once where it must: all that is at the edge goes, and nothing that waits', async () => {
+    const { inner, upkeep, acked } = world(10, false);
+    await inner.commit([{ events: shopEvents(50) }]);
+    await acked(30);
+    await upkeep.free();
+    expect(await inner.stats()).toMatchObject({ trimmed: 30, events: 20 });
+  });
+
+  it('makes room on a full disk too, up to what the windows have counted', async () => {
+    const { inner, upkeep, windows, acked } = world(10, false);
+    const events = shopEvents(50);
+    await inner.commit([{ events: events.slice(0, 20) }]);
+    await windows.catchUp();
+    windows.catchUp = () => Promise.reject(new Error('the disk is full'));
+    await inner.commit([{ events: events.slice(20) }]);
+    await acked(50);
+    await upkeep.free();
+    expect((await inner.stats()).trimmed).toBe(20);
+  });
+
   it('waits for a pause, but not for ever: half a minute, or 64 commits', async () => {
     const rare = world();
     const start = rare.ports.now();

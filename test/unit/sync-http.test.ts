@@ -30,6 +30,19 @@ function replying(status: number, body: unknown, headers: Record<string, string>
 }
 
 describe('the HTTP transport', () => {
+  it('sends its key with every request, and none where it has none', async () => {
+    const sent: (string | undefined)[] = [];
+    const noting: Fetch = (url, init) => {
+      sent.push(init.headers['authorization']);
+      return replying(200, answer)(url, init);
+    };
+    const options = { endpoint: 'https://edge.example', fetch: noting, ports: new SteppedPorts() };
+    await httpTransport({ ...options, key: 'mr_pub' }).push(push);
+    await httpTransport({ ...options, key: 'mr_pub' }).head('p');
+    await httpTransport(options).push(push);
+    expect(sent).toEqual(['Bearer mr_pub', 'Bearer mr_pub', undefined]);
+  });
+
   it('posts a push as NDJSON below the endpoint’s path', async () => {
     const asked: { url: string; method: string; body: string | undefined }[] = [];
     const { transport } = to((url, init) => {
@@ -39,6 +52,19 @@ describe('the HTTP transport', () => {
     expect(await transport.push(push)).toEqual(answer);
     expect(asked[0]).toMatchObject({ url: 'https://edge.example/api/sync/push', method: 'POST' });
     expect(decodePush(asked[0]!.body!)).toEqual(push);
+  });
+
+  it('lets a push outlive its page as far as the platform allows', async () => {
+    const lives: boolean[] = [];
+    const { transport } = to((url, init) => {
+      lives.push(init.keepalive);
+      return replying(200, answer)(url, init);
+    });
+    // Three bytes a character: the most that 64 KiB may be.
+    for (const length of [10, 21_000, 22_000])
+      await transport.push({ ...push, lines: ['€'.repeat(length)] });
+    await transport.pull(undefined, 2).catch(() => {});
+    expect(lives).toEqual([true, true, false, false]);
   });
 
   it('reads a producer’s head, and a page of lines', async () => {

@@ -1,14 +1,14 @@
 /**
- * Gathers what a page captures into batches, so that one call crosses to the worker for many events. A batch goes when
- * it is full, when its time is up, when an event is urgent, and when somebody awaits a receipt in it.
+ * Gathers what a page captures into batches, so that one call crosses to the worker for many events. What is captured
+ * goes when there is enough of it, when its time is up, when an event is urgent, and when somebody awaits a receipt.
  *
- * A batch whose commit fails in the storage is kept, and tried again until it is committed; what is captured meanwhile
- * waits behind it. The events' ids make a repeat harmless.
+ * While batches are on their way, all that is captured goes in the next. One whose commit fails in the storage is kept,
+ * with those behind it, and tried again until it is committed: the worker lets nothing overtake it. The events' ids make a
+ * repeat harmless.
  */
 import { MillraceError, type WireError } from '../../src/errors.ts';
 import type { Position } from '../../src/storage/storage.ts';
 import type { Ports, Undo } from '../../src/ports.ts';
-import { Backoff } from '../../src/sync/backoff.ts';
 import type { Appended } from './worker-api.ts';
 
 /**
@@ -31,9 +31,9 @@ export interface CaptureBufferOptions {
   readonly maxBatch: number;
   /** The most that is held. Default: `captureLimits`. */
   readonly limits?: CaptureLimits;
-  readonly send: (lines: readonly string[], separately: boolean) => Promise<Appended>;
-  /** A batch came to its end, with so many of its events not committed. */
-  readonly onSettled: (settled: Settled, failed: number, error: WireError | undefined) => void;
+  readonly send: (lines: readonly string[], separately: boolean, number: number) => Promise<Appended>;
+  /** A batch came to its end. One that failed as a whole has failed in each of its events, and has no positions. */
+  readonly onSettled: (appended: Appended) => void;
   /** A batch could not be committed now: it is kept. */
   readonly onTrouble: () => void;
 }
@@ -44,23 +44,30 @@ export interface CaptureLimits {
   readonly characters: number;
 }
 
-/** What a page holds that is not known to be committed. Beyond it the newest captures are refused. */
-export const captureLimits: CaptureLimits = { events: 50_000, characters: 16_777_216 };
+/**
+ * What a page holds that is not known to be committed: 50,000 events and 16 Mi characters of normal priority, as `shares`
+ * has it. Beyond it the newest captures are refused.
+ */
+export const captureLimits: CaptureLimits = { events: 62_500, characters: 20_971_520 };
 
-/** Characters after which a batch is full, whatever its count. */
-const FULL_BATCH = 262_144;
+/** What one batch takes: it is one commit, and one transaction. */
+const FULL_BATCH: CaptureLimits = { events: 5_000, characters: 1_048_576 };
+/** Characters after which a batch goes, whatever its count. */
+const ENOUGH = 262_144;
+/** While one is committed the worker decodes the next. */
+const ON_THEIR_WAY = 2;
 const RETRY = { firstMs: 50, maximumMs: 5_000 };
-
-export type Settled = { readonly appended: Appended } | { readonly error: WireError };
-
 class Batch {
   /** In the order of the captures. */
   readonly number: number;
   readonly lines: string[] = [];
-  readonly settled: Promise<Settled>;
-  settle: (settled: Settled) => void = () => {};
+  readonly settled: Promise<Appended>;
+  settle: (appended: Appended) => void = () => {};
   characters = 0;
   separately = false;
+  /** Handed over at least once: it takes no more. */
+  closed = false;
+  onItsWay = false;
   /** A flush waits for it, and tells of its error. */
   flushed = false;
 
@@ -72,26 +79,24 @@ class Batch {
 
 export class CaptureBuffer {
   readonly #options: CaptureBufferOptions;
-  readonly #backoff: Backoff;
-  /** Handed over, or kept to be. */
-  readonly #unsettled = new Set<Batch>();
-  /** Of those, the ones that wait for their turn after a failure. */
-  #kept: Batch[] = [];
-  #open: Batch | undefined;
-  #batches = 0;
+  /** In the order of the captures. The last may still grow. */
+  #batches: Batch[] = [];
+  #made = 0;
   #events = 0;
   #characters = 0;
+  /** All that is held goes as soon as it may. */
+  #due = false;
   #undoTimer: Undo | undefined;
   #undoRetry: Undo | undefined;
-  #retrying = false;
   #ended = false;
+  /** Failures in a row. */
+  #failures = 0;
   #trouble: WireError | undefined;
   /** The first since the last flush that no flush has told of. */
   #failure: WireError | undefined;
 
   constructor(options: CaptureBufferOptions) {
     this.#options = options;
-    this.#backoff = new Backoff(options.ports, RETRY);
   }
 
   /** Events that are not known to be committed yet. */
@@ -99,26 +104,26 @@ export class CaptureBuffer {
     return this.#events;
   }
 
-  /** Why batches are kept, while any are. */
+  /** Why a batch is kept, while one is. */
   get trouble(): WireError | undefined {
-    return this.#kept.length > 0 ? this.#trouble : undefined;
+    return this.#trouble;
   }
 
-  /** @throws MillraceError `limit.exceeded` where as much is held as may be: the event is not taken. */
+  /** @throws MillraceError `limit.exceeded` where as much is held as may be: the event is shed. */
   add(
     id: string,
     line: string,
-    options: { readonly urgent: boolean; readonly brought: boolean },
+    options: { readonly urgent: boolean; readonly brought: boolean; readonly share?: number },
   ): Receipt {
-    this.#checkRoom(line);
-    const batch = (this.#open ??= this.#begin());
+    this.#checkRoom(line, options.share ?? 1);
+    const batch = this.#openBatch();
     const index = batch.lines.push(line) - 1;
     batch.characters += line.length;
     batch.separately ||= options.brought;
     this.#events++;
     this.#characters += line.length;
-    if (options.urgent || batch.lines.length >= this.#options.maxBatch || batch.characters >= FULL_BATCH)
-      this.send();
+    const enough = batch.lines.length >= this.#options.maxBatch || batch.characters >= ENOUGH;
+    if (!this.#due && (enough || options.urgent)) this.send();
     return receipt(id, () => this.#committed(batch, index, id));
   }
 
@@ -127,27 +132,24 @@ export class CaptureBuffer {
     this.#failure ??= error;
   }
 
-  /** Hands the open batch over, now, or behind those that are kept. */
+  /** Hands over what is held: now, or right behind the batch that is on its way or kept. */
   send(): void {
-    const batch = this.#open;
-    if (batch === undefined) return;
-    this.#open = undefined;
-    this.#undoTimer?.();
-    this.#unsettled.add(batch);
-    if (this.#kept.length > 0) this.#kept.push(batch);
-    else void this.#deliver(batch);
+    this.#due = true;
+    this.#stopTimer();
+    this.#next();
   }
 
-  /** Hands over all that is held, kept batches too, without waiting for one before the next. */
+  /** Hands over all that is held at once: the worker keeps the order. */
   sendAll(): void {
-    this.send();
-    for (const batch of this.#kept.splice(0)) void this.#deliver(batch);
+    this.#stopTimer();
+    this.#undoRetry?.();
+    this.#undoRetry = undefined;
+    for (const batch of [...this.#batches]) if (!batch.onItsWay) void this.#deliver(batch);
   }
 
   /** As `sendAll`, for the last time: what fails now is tried no more. */
   end(): void {
     this.#ended = true;
-    this.#undoRetry?.();
     this.sendAll();
   }
 
@@ -160,100 +162,104 @@ export class CaptureBuffer {
     this.send();
     let error = this.#failure;
     this.#failure = undefined;
-    const batches = [...this.#unsettled];
+    const batches = [...this.#batches];
     for (const batch of batches) batch.flushed = true;
-    for (const settled of await Promise.all(batches.map((batch) => batch.settled)))
-      error ??= errorOf(settled);
+    for (const { settled } of batches) error ??= (await settled).failed[0]?.error;
     if (error !== undefined) throw MillraceError.fromWire(error);
   }
 
-  #checkRoom(line: string): void {
+  /** `share`: the part of the room that is the event's priority's to fill. */
+  #checkRoom(line: string, share: number): void {
     const { events, characters } = this.#options.limits ?? captureLimits;
-    if (this.#events >= events) throw full('capture.events', events, this.#events + 1);
-    const actual = this.#characters + line.length;
-    if (actual > characters) throw full('capture.characters', characters, actual);
+    checkLimit('events', events * share, this.#events + 1);
+    checkLimit('characters', characters * share, this.#characters + line.length);
   }
 
-  #begin(): Batch {
-    this.#undoTimer = this.#options.ports.after(this.#options.flushMs, () => this.send());
-    return new Batch(this.#batches++);
+  /** The batch that takes the next event. */
+  #openBatch(): Batch {
+    const last = this.#batches.at(-1);
+    const { events, characters } = FULL_BATCH;
+    if (last && !last.closed && last.lines.length < events && last.characters < characters) return last;
+    const batch = new Batch(this.#made++);
+    this.#batches.push(batch);
+    this.#undoTimer ??= this.#options.ports.after(this.#options.flushMs, () => this.send());
+    return batch;
   }
 
-  async #deliver(batch: Batch): Promise<boolean> {
-    const settled = await this.#options.send(batch.lines, batch.separately).then(
-      (appended) => ({ appended }),
-      (error: MillraceError) => ({ error: error.toWire() }),
-    );
-    const again = 'error' in settled && settled.error.code === 'storage.failed' && !this.#ended;
-    if (again) this.#keep(batch, settled.error);
-    else this.#settle(batch, settled);
-    return !again;
+  #stopTimer(): void {
+    this.#undoTimer?.();
+    this.#undoTimer = undefined;
   }
 
-  #keep(batch: Batch, error: WireError): void {
-    if (!this.#kept.includes(batch)) {
-      this.#kept.push(batch);
-      this.#kept.sort((a, b) => a.number - b.number);
+  /** The next batch goes, unless enough are on their way, or one waits to be tried again. */
+  #next(): void {
+    const batch = this.#batches.find(({ onItsWay }) => !onItsWay);
+    if (!this.#due || batch === undefined || this.#undoRetry !== undefined) return;
+    if (this.#batches.indexOf(batch) >= ON_THEIR_WAY) return;
+    this.#due = batch !== this.#batches.at(-1);
+    void this.#deliver(batch);
+  }
+
+  async #deliver(batch: Batch): Promise<void> {
+    batch.closed = batch.onItsWay = true;
+    let appended: Appended;
+    try {
+      appended = await this.#options.send(batch.lines, batch.separately, batch.number);
+    } catch (cause) {
+      const error = (cause as MillraceError).toWire();
+      batch.onItsWay = false;
+      if (error.code === 'storage.failed' && !this.#ended) return this.#retryLater(error);
+      const failed = batch.lines.map((_, index) => ({ index, error }));
+      appended = { positions: [], failed, head: 0, shed: 0 };
     }
+    this.#settle(batch, appended);
+  }
+
+  #retryLater(error: WireError): void {
     this.#trouble = error;
-    if (!this.#retrying) this.#retryLater();
+    this.#due = true;
+    this.#undoRetry ??= this.#options.ports.after(this.#pauseMs(), () => {
+      this.#undoRetry = undefined;
+      this.#next();
+    });
     this.#options.onTrouble();
   }
 
-  #retryLater(): void {
-    this.#undoRetry ??= this.#options.ports.after(this.#backoff.failed(), () => {
-      this.#undoRetry = undefined;
-      void this.#retry();
-    });
+  /** Exponential, with full jitter: as `Backoff` has it. */
+  #pauseMs(): number {
+    return (
+      this.#options.ports.random() * Math.min(RETRY.maximumMs, RETRY.firstMs * 2 ** this.#failures++)
+    );
   }
 
-  /** One after another, so that they keep their order. */
-  async #retry(): Promise<void> {
-    this.#retrying = true;
-    let goesOn = true;
-    for (let batch = this.#kept[0]; goesOn && batch !== undefined; batch = this.#kept[0]) {
-      goesOn = await this.#deliver(batch);
-      if (goesOn) this.#backoff.reset();
-    }
-    this.#retrying = false;
-    if (this.#kept.length > 0 && !this.#ended) this.#retryLater();
-  }
-
-  #settle(batch: Batch, settled: Settled): void {
-    this.#kept = this.#kept.filter((kept) => kept !== batch);
-    // One that was handed over twice has come to its end before.
-    if (!this.#unsettled.delete(batch)) return;
+  #settle(batch: Batch, appended: Appended): void {
+    this.#batches = this.#batches.filter((other) => other !== batch);
     this.#events -= batch.lines.length;
     this.#characters -= batch.characters;
-    const error = errorOf(settled);
-    if (!batch.flushed) this.#failure ??= error;
-    batch.settle(settled);
-    const failed = 'error' in settled ? batch.lines.length : settled.appended.failed.length;
-    this.#options.onSettled(settled, failed, error);
+    this.#trouble = undefined;
+    this.#failures = 0;
+    if (!batch.flushed) this.#failure ??= appended.failed[0]?.error;
+    batch.settle(appended);
+    this.#options.onSettled(appended);
+    this.#next();
   }
 
   async #committed(batch: Batch, index: number, id: string): Promise<Committed> {
     // The rest of the task may capture more: it goes in the same batch.
     queueMicrotask(() => {
-      if (this.#open === batch) this.send();
+      if (!batch.closed) this.send();
     });
-    const settled = await batch.settled;
-    const error =
-      'error' in settled
-        ? settled.error
-        : settled.appended.failed.find((one) => one.index === index)?.error;
-    if (error !== undefined) throw MillraceError.fromWire(error);
-    return { id, position: 'appended' in settled ? settled.appended.positions[index]! : 0 };
+    const { positions, failed } = await batch.settled;
+    const failure = failed.find((one) => one.index === index);
+    if (failure !== undefined) throw MillraceError.fromWire(failure.error);
+    return { id, position: positions[index]! };
   }
 }
 
-function errorOf(settled: Settled): WireError | undefined {
-  return 'error' in settled ? settled.error : settled.appended.failed[0]?.error;
-}
-
-function full(limit: string, maximum: number, actual: number): MillraceError<'limit.exceeded'> {
-  const text = `the page holds all that it may (${limit} ${maximum}) until the log takes it: this event is not kept; capture it again later`;
-  return new MillraceError('limit.exceeded', text, { limit, maximum, actual });
+function checkLimit(what: string, maximum: number, actual: number): void {
+  if (!(actual > maximum)) return;
+  const text = `the page holds ${maximum} ${what} already: this event is not kept; capture it again later`;
+  throw new MillraceError('limit.exceeded', text, { limit: `capture.${what}`, maximum, actual });
 }
 
 /** A receipt asks for its outcome when it is awaited, and not before: an outcome nobody asks for rejects nowhere. */

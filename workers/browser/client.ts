@@ -13,9 +13,10 @@ import { PageClient } from './page-client.ts';
 
 export type { Committed, Receipt } from './capture-buffer.ts';
 export type { Client, ClientStatus, ConnectOptions } from './client-contract.ts';
-export type { ClientState, LogStatus, Windows } from './worker-api.ts';
+export type { ClientState, Forgotten, LogStatus, Windows } from './worker-api.ts';
 export type { EventOptions } from '../../src/event/factory.ts';
 export type { DeadLetter, DeadLetterOptions } from '../../src/sync/dead-letter.ts';
+export type { RedriveOptions } from '../../src/sync/redrive.ts';
 
 /** Returns at once: what is captured before the log is open waits for it. */
 export function connect<const Schemas extends EventSchemas = {}>(

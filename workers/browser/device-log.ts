@@ -2,16 +2,19 @@
  * The log of a device, open in one tab's worker: appends, leads the sync if it is this tab's turn, keeps the windows and
  * the status. A part that fails says so in the status, and leaves the others alone.
  */
-import { MillraceError, type WireError } from '../../src/errors.ts';
-import type { Event } from '../../src/event/event.ts';
-import { decodeLine } from '../../src/event/wire.ts';
+import type { WireError } from '../../src/errors.ts';
 import { hostFetch, hostPorts, type Undo } from '../../src/ports.ts';
-import type { CommitResult, Position, Query, Storage } from '../../src/storage/storage.ts';
-import { httpTransport } from '../../src/sync/http-transport.ts';
+import type { Query, Storage } from '../../src/storage/storage.ts';
+import { createAsk } from '../../src/sync/http-ask.ts';
+import { httpPushTransport } from '../../src/sync/http-transport.ts';
 import { readProgress } from '../../src/sync/progress.ts';
-import type { PushStatus } from '../../src/sync/pusher.ts';
+import type { PushStatus } from '../../src/sync/push-status.ts';
+import { randomId } from '../../src/sync/random-id.ts';
+import { resendDeadLetters, type RedriveOptions } from '../../src/sync/redrive.ts';
 import type { WindowRange } from '../../src/windows/windowed-view.ts';
 import { Coalesced } from './coalesced.ts';
+import { DeviceAppends } from './device-appends.ts';
+import { DeviceBudget } from './device-budget.ts';
 import { DeviceUpkeep } from './device-upkeep.ts';
 import { DeviceWindows } from './device-windows.ts';
 import { Leader } from './leader.ts';
@@ -28,17 +31,26 @@ import {
 
 export interface DeviceLogOptions {
   readonly storage: Storage;
+  /** Why the log is in memory, where it is: then no other tab has a part in it. */
+  readonly inMemory?: WireError | undefined;
   readonly settings: LogSettings;
   readonly online: boolean;
   readonly onStatus: OnStatus;
 }
 
-const STATUS_MS = 30;
+/** Each status takes the page a tenth of a ms: its counts are in the answers to its own batches sooner. */
+const STATUS_MS = 200;
+/** How long a push waits for what is captured right after its first event. */
+const GATHER_MS = 100;
 const OFFLINE_KEY = 'sync/offline';
 
 export class DeviceLog {
   readonly #storage: Storage;
   readonly #onStatus: OnStatus;
+  readonly #settings: LogSettings;
+  readonly #inMemory: WireError | undefined;
+  readonly #appends: DeviceAppends;
+  readonly #budget: DeviceBudget;
   readonly #channel: TabChannel;
   readonly #windows: DeviceWindows;
   readonly #leader: Leader | undefined;
@@ -51,18 +63,27 @@ export class DeviceLog {
   /** What the leader says of itself, here or in another tab. */
   #push: Pick<LogStatus, 'state' | 'lastError'> = { state: 'idle' };
   #ownError: WireError | undefined;
-  #counts = { committed: 0, waiting: 0, acknowledged: 0, rejected: 0 };
+  #counts = { committed: 0, waiting: 0, acknowledged: 0, rejected: 0, dropped: 0, bytes: 0 };
   #offline = false;
-  /** Appends that came down, and how many of them the counts know of. */
-  #appends = 0;
+  /** Of the appends that came down, how many the counts know of. */
   #counted = 0;
   #closed = false;
 
-  constructor({ storage, settings, online, onStatus }: DeviceLogOptions) {
+  constructor({ storage, inMemory, settings, online, onStatus }: DeviceLogOptions) {
     this.#storage = storage;
+    this.#inMemory = inMemory;
+    this.#settings = inMemory
+      ? { ...settings, log: `${settings.log}:${randomId(hostPorts)}` }
+      : settings;
     this.#onStatus = onStatus;
     this.#network = online;
-    this.#channel = new TabChannel(settings.log, (hint) => this.#onHint(hint));
+    this.#budget = new DeviceBudget(settings.maxBytes);
+    this.#appends = new DeviceAppends({
+      storage,
+      budget: this.#budget,
+      onFull: () => void this.#guard(() => this.#upkeep.free()),
+    });
+    this.#channel = new TabChannel(this.#settings.log, (hint) => this.#onHint(hint));
     this.#publish = new Coalesced(hostPorts, STATUS_MS, () => this.#sendStatus());
     this.#windows = new DeviceWindows({
       storage,
@@ -78,22 +99,14 @@ export class DeviceLog {
       guard: (task) => this.#guard(task),
     });
     this.#undo = storage.onCommit(() => this.#onCommit());
-    this.#leader = settings.sync ? this.#startLeader(settings) : undefined;
+    this.#leader = settings.sync ? this.#startLeader(this.#settings) : undefined;
     this.#channel.post({ hint: 'ask' });
     this.#publish.ask();
   }
 
-  /** All in one transaction. An event that is refused leaves the others alone. */
-  async append(lines: readonly string[], separately: boolean): Promise<Appended> {
-    const batch = lines.map(decode);
-    const events = batch.filter((event): event is Event => !(event instanceof MillraceError));
-    const [together] = separately ? [] : await this.#storage.commit([{ events }]);
-    // Refused as one: the events go one by one, so that the one to blame is the only one to fail.
-    const places = together?.ok
-      ? together.positions
-      : (await this.#storage.commit(events.map((event) => ({ events: [event] })))).map(placeOf);
-    this.#appends++;
-    return appended(batch, places);
+  append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
+    // Whatever came of it: the status tells, and the room is measured again.
+    return this.#appends.append(lines, separately, number).finally(() => this.#publish.ask());
   }
 
   async query(query: Query): Promise<LinePage> {
@@ -112,6 +125,13 @@ export class DeviceLog {
 
   get storage(): Storage {
     return this.#storage;
+  }
+
+  async resendDeadLetters(options: RedriveOptions): Promise<number> {
+    const { endpoint, key } = this.#settings;
+    const ask = createAsk({ endpoint, key, fetch: hostFetch, ports: hostPorts });
+    const publish = (body: string): Promise<string> => ask({ path: '/events', body });
+    return resendDeadLetters(this.#storage, publish, options).finally(() => this.#publish.ask());
   }
 
   async setOffline(offline: boolean): Promise<void> {
@@ -139,17 +159,19 @@ export class DeviceLog {
     await this.#storage.close();
   }
 
-  #startLeader({ log, endpoint }: LogSettings): Leader {
+  #startLeader({ log, endpoint, key }: LogSettings): Leader {
     return new Leader({
       log,
       storage: this.#storage,
-      transport: httpTransport({ endpoint, fetch: hostFetch, ports: hostPorts }),
+      transport: httpPushTransport({ endpoint, key, fetch: hostFetch, ports: hostPorts }),
       offline: () => this.#isOffline(),
       onLead: (leading) => {
         this.#leading = leading;
         this.#publish.ask();
       },
       onStatus: (status) => this.#onPush(status),
+      ask: () => this.#channel.post({ hint: 'ask' }),
+      gatherMs: GATHER_MS,
     });
   }
 
@@ -181,8 +203,11 @@ export class DeviceLog {
     else if (hint.hint === 'windows') this.#onWindows?.(hint.revised);
     else if (hint.hint === 'ask') {
       if (this.#leading) this.#channel.post({ hint: 'pusher', ...this.#push } as TabHint);
-    } else if (!this.#leading) {
+    } else {
       const { hint: _, ...push } = hint;
+      this.#leader?.heard();
+      // Mostly it only says that it is there.
+      if (this.#leading || JSON.stringify(push) === JSON.stringify(this.#push)) return;
       this.#push = push;
       this.#publish.ask();
     }
@@ -201,22 +226,37 @@ export class DeviceLog {
   }
 
   async #sendStatus(): Promise<void> {
-    await this.#guard(async () => {
-      const appends = this.#appends;
-      const { head, ...counts } = await readProgress(this.#storage);
-      this.#counts = { ...counts, committed: head };
-      this.#counted = appends;
-      this.#offline = await this.#isOffline();
-    });
-    const lastError = this.#ownError ?? this.#push.lastError;
+    await this.#guard(() => this.#readCounts());
+    const lastError = this.#ownError ?? this.#push.lastError ?? this.#inMemory;
     const status: LogStatus = {
       ...this.#counts,
+      dropped: this.#counts.dropped + this.#appends.shed,
+      storage: this.#inMemory ? 'memory' : 'indexeddb',
       online: this.#network && !this.#offline,
       leader: this.#leading,
       state: this.#offline ? 'offline' : this.#push.state,
       ...(lastError !== undefined && { lastError }),
     };
     this.#onStatus(status, this.#counted);
+  }
+
+  async #readCounts(): Promise<void> {
+    await this.#appends.countShed();
+    const { count } = this.#appends;
+    const { head, bytes, ...counts } = await readProgress(this.#storage);
+    this.#counts = { ...counts, committed: head, bytes: await this.#fit(bytes) };
+    this.#counted = count;
+    this.#offline = await this.#isOffline();
+  }
+
+  /** The log's size, once what is at the edge has made room where room is short. */
+  async #fit(bytes: number): Promise<number> {
+    this.#budget.observe(bytes);
+    if (!this.#budget.tight) return bytes;
+    await this.#upkeep.free();
+    const { bytes: left } = await this.#storage.stats();
+    this.#budget.observe(left);
+    return left;
   }
 
   /** What runs in the background fails into the status, and takes its error back when it works again. */
@@ -228,35 +268,4 @@ export class DeviceLog {
       this.#ownError = asWireError(error);
     }
   }
-}
-
-function decode(line: string): Event | MillraceError {
-  try {
-    return decodeLine(line);
-  } catch (error) {
-    return error as MillraceError;
-  }
-}
-
-function placeOf(result: CommitResult): Position | MillraceError {
-  return result.ok ? result.positions[0]! : result.error;
-}
-
-function appended(
-  batch: readonly (Event | MillraceError)[],
-  places: readonly (Position | MillraceError)[],
-): Appended {
-  const failed: { index: number; error: WireError }[] = [];
-  let head = 0;
-  let committed = 0;
-  const positions = batch.map((event, index) => {
-    const place = event instanceof MillraceError ? event : places[committed++]!;
-    if (typeof place === 'number') {
-      head = Math.max(head, place);
-      return place;
-    }
-    failed.push({ index, error: place.toWire() });
-    return 0;
-  });
-  return { positions, failed, head };
 }

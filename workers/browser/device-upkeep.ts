@@ -55,14 +55,19 @@ export class DeviceUpkeep {
     if (!this.#stopped && leads()) await this.#trim();
   }
 
-  async #trim(): Promise<void> {
-    const { storage, windows, keepEvents = KEEP_EVENTS } = this.#options;
+  /** Makes room at once: forgets all that is at the edge. */
+  async free(): Promise<void> {
+    await this.#trim(0);
+  }
+
+  async #trim(keepEvents = this.#options.keepEvents ?? KEEP_EVENTS): Promise<void> {
+    const { storage, windows } = this.#options;
     const acked = ((await storage.get(syncKeys.acked)) as Position | undefined) ?? 0;
     const until = acked - keepEvents;
     let { trimmed } = await storage.stats();
     if (until <= trimmed) return;
-    // What is forgotten must be counted before.
-    await windows.catchUp();
+    // What is forgotten must be counted before. On a full disk there may be no room for the counts.
+    await windows.catchUp().catch(() => {});
     const end = Math.min(until, await windows.checkpoint());
     while (!this.#stopped && trimmed < end) {
       trimmed = Math.min(end, trimmed + TRIM_STEP);

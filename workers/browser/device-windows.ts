@@ -3,7 +3,7 @@ import { hostPorts } from '../../src/ports.ts';
 import type { Position, Storage } from '../../src/storage/storage.ts';
 import type { Count } from '../../src/windows/count.ts';
 import { eventsPerMinute } from '../../src/windows/events-per-minute.ts';
-import { WindowedView, type WindowRange } from '../../src/windows/windowed-view.ts';
+import { WindowFold, type WindowRange } from '../../src/windows/window-fold.ts';
 import { Coalesced } from './coalesced.ts';
 import type { Windows } from './worker-api.ts';
 
@@ -19,13 +19,13 @@ const CATCH_UP_MS = 100;
 
 export class DeviceWindows {
   readonly #options: DeviceWindowsOptions;
-  readonly #view: WindowedView<Count, number>;
+  readonly #view: WindowFold<Count, number>;
   readonly #soon: Coalesced;
   #watched = false;
 
   constructor(options: DeviceWindowsOptions) {
     this.#options = options;
-    this.#view = new WindowedView(options.storage, eventsPerMinute);
+    this.#view = new WindowFold(options.storage, eventsPerMinute);
     this.#soon = new Coalesced(hostPorts, CATCH_UP_MS, () => options.guard(() => this.catchUp()));
   }
 

@@ -28,8 +28,3 @@ export class Listeners<T> {
     this.#listeners.clear();
   }
 }
-
-export function listen(target: EventTarget, type: string, listener: () => void): Undo {
-  target.addEventListener(type, listener);
-  return () => target.removeEventListener(type, listener);
-}

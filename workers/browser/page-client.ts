@@ -1,65 +1,74 @@
 /** The client behind `connect`: makes events, batches them, and mirrors the shared log's status. */
 import { proxy } from 'comlink';
 import type { DataOf, EventSchemas, TypeOf } from '../../src/event/catalogue.ts';
-import { createEventFactory, type EventFactory, type EventOptions } from '../../src/event/factory.ts';
-import { encodeLine } from '../../src/event/wire.ts';
+import { createEventFields, type EventFactory, type EventOptions } from '../../src/event/factory.ts';
+import { writeLine } from '../../src/event/wire.ts';
 import { MillraceError, type WireError } from '../../src/errors.ts';
 import { hostPorts, type Undo } from '../../src/ports.ts';
 import type { Page, Position, Query } from '../../src/storage/storage.ts';
-import { StoredEvent } from '../../src/storage/stored-event.ts';
 import type { DeadLetter, DeadLetterOptions } from '../../src/sync/dead-letter.ts';
+import type { RedriveOptions } from '../../src/sync/redrive.ts';
 import type { WindowRange } from '../../src/windows/windowed-view.ts';
-import { CaptureBuffer, failedReceipt, type Receipt, type Settled } from './capture-buffer.ts';
+import { CaptureBuffer, failedReceipt, type Receipt } from './capture-buffer.ts';
 import type { Client, ClientStatus, ConnectOptions } from './client-contract.ts';
-import { listen, Listeners } from './listeners.ts';
-import type { LogSettings, LogStatus, Windows } from './worker-api.ts';
-import { WorkerLink } from './worker-link.ts';
+import { shares } from './device-budget.ts';
+import { Listeners } from './listeners.ts';
+import { pageEvent } from './page-event.ts';
+import {
+  startingStatus,
+  type Appended,
+  type Forgotten,
+  type LogSettings,
+  type LogStatus,
+  type Windows,
+} from './worker-api.ts';
+import { disposed, WorkerLink } from './worker-link.ts';
 
 /** The status changes with every capture; its listeners hear of it this often at most. */
 const STATUS_MS = 16;
 
 export class PageClient<Schemas extends EventSchemas> implements Client<Schemas> {
-  readonly #make: EventFactory<Schemas>;
+  readonly #fields: EventFactory<Schemas>;
   readonly #link: WorkerLink;
   readonly #buffer: CaptureBuffer;
   readonly #statusListeners = new Listeners<ClientStatus>();
   readonly #windowListeners = new Listeners<Windows>();
-  readonly #undos: Undo[];
+  readonly #leaving = new AbortController();
   #log: LogStatus;
   /** Batches of this page that its log has answered. */
   #answered = 0;
   /** Events that this page could not capture or commit. */
   #refused = 0;
+  /** Events for which it had no room. */
+  #shed = 0;
   #pageError: WireError | undefined;
   #watching = false;
   #announcing = false;
   #disposed: Promise<void> | undefined;
 
   constructor(options: ConnectOptions<Schemas>, makeWorker: () => Worker) {
-    const { source = location.origin, flushMs = 50, maxBatch = 100, catalogue } = options;
-    this.#make = createEventFactory({ source, ports: hostPorts, catalogue });
-    this.#log = starting();
+    const { source = location.origin, flushMs = 100, maxBatch = 100, catalogue } = options;
+    this.#fields = createEventFields({ source, ports: hostPorts, catalogue });
+    this.#log = startingStatus();
     this.#link = new WorkerLink(makeWorker());
     this.#buffer = new CaptureBuffer({
       ports: hostPorts,
       flushMs,
       maxBatch,
-      send: (lines, separately) => this.#link.call((api) => api.append(lines, separately)),
-      onSettled: (settled, failed, error) => this.#settled(settled, failed, error),
+      send: (lines, separately, number) => this.#link.call('append', lines, separately, number),
+      onSettled: (appended) => this.#settled(appended),
       onTrouble: () => this.#changed(),
     });
     void this.#open(options);
-    this.#undos = [
-      // The last moment at which a page that goes away can hand over what it holds.
-      listen(window, 'pagehide', () => this.#buffer.sendAll()),
-      listen(
-        document,
-        'visibilitychange',
-        () => document.visibilityState === 'hidden' && this.#buffer.sendAll(),
-      ),
-      listen(window, 'online', () => this.#link.tell((api) => api.network(true))),
-      listen(window, 'offline', () => this.#link.tell((api) => api.network(false))),
-    ];
+    // The last moments at which a page that goes away can hand over what it holds.
+    this.#on(window, 'pagehide', () => this.#buffer.sendAll());
+    this.#on(
+      document,
+      'visibilitychange',
+      () => document.visibilityState === 'hidden' && this.#buffer.sendAll(),
+    );
+    for (const type of ['online', 'offline'])
+      this.#on(window, type, () => this.#link.tell('network', navigator.onLine));
   }
 
   capture<Type extends TypeOf<Schemas> | (string & {})>(
@@ -69,17 +78,20 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
   ): Receipt {
     try {
       if (this.#disposed !== undefined) throw disposed();
-      const event = this.#make(type, data, options);
-      const brought = options?.id !== undefined;
-      const receipt = this.#buffer.add(event.id, encodeLine(event), {
+      // What else is wrong with it the worker finds when it decodes the line, and its receipt tells.
+      const event = this.#fields(type, data, options);
+      const receipt = this.#buffer.add(event.id, writeLine(event), {
         urgent: event.priority === 4,
-        brought,
+        brought: options?.id !== undefined,
+        share: shares[event.priority - 1]!,
       });
       this.#changed();
       return receipt;
     } catch (cause) {
       const error = cause instanceof MillraceError ? cause : unexpected(cause);
-      this.#refused++;
+      // No other bound is looked at in the page.
+      if (error.code === 'limit.exceeded') this.#shed++;
+      else this.#refused++;
       this.#pageError = error.toWire();
       this.#buffer.refused(this.#pageError);
       this.#changed();
@@ -97,6 +109,7 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
       ...this.#log,
       captured: this.#log.committed + this.#buffer.held,
       rejected: this.#log.rejected + this.#refused,
+      dropped: this.#log.dropped + this.#shed,
       ...(lastError !== undefined && { lastError }),
     };
   }
@@ -106,30 +119,52 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
   }
 
   setOffline(offline: boolean): Promise<void> {
-    return this.#link.call((api) => api.setOffline(offline));
+    return this.#link.call('setOffline', offline);
   }
 
   windows(range: WindowRange = {}): Promise<Windows> {
-    return this.#link.call((api) => api.windows(range));
+    return this.#link.call('windows', range);
   }
 
   onWindows(listener: (revised: Windows) => void): Undo {
     if (!this.#watching) {
       this.#watching = true;
-      this.#link.tell((api) =>
-        api.watchWindows(proxy((revised: Windows) => this.#windowListeners.notify(revised))),
+      this.#link.tell(
+        'watchWindows',
+        proxy((revised: Windows) => this.#windowListeners.notify(revised)),
       );
     }
     return this.#windowListeners.add(listener);
   }
 
   async query(query: Query = {}): Promise<Page> {
-    const { lines, ...page } = await this.#link.call((api) => api.query(query));
-    return { ...page, events: lines.map(([position, line]) => new StoredEvent(position, line)) };
+    const { lines, ...page } = await this.#link.call('query', query);
+    return { ...page, events: lines.map(([position, line]) => pageEvent(position, line)) };
   }
 
   deadLetters(options: DeadLetterOptions = {}): Promise<readonly DeadLetter[]> {
-    return this.#link.call((api) => api.deadLetters(options));
+    return this.#link.call('deadLetters', options);
+  }
+
+  dropDeadLetters(options: RedriveOptions = {}): Promise<number> {
+    return this.#link.call('dropDeadLetters', options);
+  }
+
+  resendDeadLetters(options: RedriveOptions = {}): Promise<number> {
+    return this.#link.call('resendDeadLetters', options);
+  }
+
+  grantConsent(): Promise<void> {
+    return this.#link.call('decide', 'granted');
+  }
+
+  withdrawConsent(): Promise<void> {
+    return this.#link.call('decide', 'withdrawn');
+  }
+
+  forget(): Promise<Forgotten> {
+    this.#buffer.sendAll();
+    return this.#link.call('forget', hostPorts.now());
   }
 
   dispose(): Promise<void> {
@@ -142,33 +177,46 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
 
   async #open({
     endpoint,
+    key,
     log = 'millrace',
     sync = true,
     durability,
     keepEvents,
+    maxBytes,
+    persist,
+    consent = 'granted',
+    beforeConsent,
+    privacySignals,
   }: ConnectOptions<Schemas>): Promise<void> {
     try {
+      if (persist) void navigator.storage?.persist?.();
       const { href } = new URL(endpoint, location.href);
       const settings: LogSettings = {
         log,
-        endpoint: href.replace(/[?#].*$/, '').replace(/\/+$/, ''),
+        // Without a query, a fragment, or a slash at its end.
+        endpoint: href.replace(/\/*([?#].*)?$/, ''),
+        key,
         sync,
-        ...(durability !== undefined && { durability }),
-        ...(keepEvents !== undefined && { keepEvents }),
+        durability,
+        keepEvents,
+        maxBytes,
+        consent: privacySignals === 'obey' && asksForPrivacy() ? 'required' : consent,
+        beforeConsent,
       };
       await this.#link.open(settings, (status, appends) => this.#heard(status, appends));
     } catch (error) {
       const lastError = (error as MillraceError).toWire();
-      this.#hear({
-        ...this.#log,
-        state: lastError.code === 'disposed' ? 'stopped' : 'failed',
-        lastError,
-      });
+      const state = lastError.code === 'disposed' ? 'stopped' : 'failed';
+      this.#hear({ ...this.#log, state, lastError });
     }
   }
 
+  #on(target: EventTarget, type: string, listener: () => void): void {
+    target.addEventListener(type, listener, { signal: this.#leaving.signal });
+  }
+
   async #dispose(): Promise<void> {
-    for (const undo of this.#undos) undo();
+    this.#leaving.abort();
     this.#buffer.end();
     await this.#link.dispose();
     this.#statusListeners.clear();
@@ -176,11 +224,10 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
   }
 
   /** The answer to a batch tells of the log sooner than its status does. */
-  #settled(settled: Settled, failed: number, error: WireError | undefined): void {
-    this.#refused += failed;
-    this.#pageError = error;
-    if ('appended' in settled) this.#answered++;
-    const head = 'appended' in settled ? settled.appended.head : 0;
+  #settled({ positions, failed, head, shed }: Appended): void {
+    this.#refused += failed.length - shed;
+    this.#pageError = failed[0]?.error;
+    if (positions.length > 0) this.#answered++;
     this.#hear(withHead(this.#log, head));
   }
 
@@ -204,35 +251,22 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
   }
 }
 
+/** Do Not Track, or Global Privacy Control. */
+function asksForPrivacy(): boolean {
+  const { doNotTrack, globalPrivacyControl } = navigator as Navigator & {
+    readonly globalPrivacyControl?: boolean;
+  };
+  return doNotTrack === '1' || globalPrivacyControl === true;
+}
+
 function withHead(log: LogStatus, head: Position): LogStatus {
   const added = Math.max(0, head - log.committed);
   return { ...log, committed: log.committed + added, waiting: log.waiting + added };
 }
 
-function starting(): LogStatus {
-  const { onLine: online } = navigator;
-  return {
-    committed: 0,
-    waiting: 0,
-    acknowledged: 0,
-    rejected: 0,
-    online,
-    leader: false,
-    state: 'starting',
-  };
-}
-
-function disposed(): MillraceError<'disposed'> {
-  return new MillraceError('disposed', 'the client was disposed: connect again', { what: 'client' });
-}
-
-/** Whatever a caller's data, schema or getter threw. */
+/** Whatever a caller's data, schema or getter threw, or JSON of them. */
 function unexpected(cause: unknown): MillraceError<'event.invalid'> {
-  const reason = `could not be read: ${String((cause as Error)?.message ?? cause)}`;
-  return new MillraceError(
-    'event.invalid',
-    `the event ${reason}`,
-    { path: '/', value: undefined, reason },
-    { cause },
-  );
+  const reason = `is no JSON: ${String(cause)}`;
+  const details = { path: '/data', value: undefined, reason };
+  return new MillraceError('event.invalid', `data ${reason}`, details, { cause });
 }

@@ -5,7 +5,8 @@
 import { isWireError, MillraceError, type WireError } from '../../src/errors.ts';
 import type { Position, Query } from '../../src/storage/storage.ts';
 import type { DeadLetter, DeadLetterOptions } from '../../src/sync/dead-letter.ts';
-import type { PushState } from '../../src/sync/pusher.ts';
+import type { PushState } from '../../src/sync/push-status.ts';
+import type { RedriveOptions } from '../../src/sync/redrive.ts';
 import type { Count } from '../../src/windows/count.ts';
 import type { WindowRange, WindowResult } from '../../src/windows/windowed-view.ts';
 
@@ -17,9 +18,18 @@ export interface LogSettings {
   readonly log: string;
   /** Without a slash at its end. */
   readonly endpoint: string;
+  readonly key?: string | undefined;
   readonly sync: boolean;
-  readonly durability?: 'relaxed' | 'strict';
-  readonly keepEvents?: number;
+  readonly durability?: 'relaxed' | 'strict' | undefined;
+  readonly keepEvents?: number | undefined;
+  readonly maxBytes?: number | undefined;
+  readonly consent: 'granted' | 'required';
+  readonly beforeConsent?: 'drop' | 'hold' | undefined;
+}
+
+/** What `forget` has come to: this device's log is empty; the edge has erased its part, or is asked until it has. */
+export interface Forgotten {
+  readonly edge: 'erased' | 'pending';
 }
 
 /** What came of a batch: everything is committed, but for what is listed as failed. */
@@ -29,6 +39,8 @@ export interface Appended {
   readonly failed: readonly { readonly index: number; readonly error: WireError }[];
   /** The log's last position, as far as this batch tells. */
   readonly head: Position;
+  /** Of the failed, how many were shed for want of room. */
+  readonly shed: number;
 }
 
 /** A page of the log whose events are still lines. */
@@ -39,8 +51,11 @@ export interface LinePage {
   readonly head: Position;
 }
 
-/** `starting`: the log is not open yet. `failed`: it could not be opened. */
-export type ClientState = 'starting' | 'failed' | PushState;
+/**
+ * `starting`: the log is not open yet. `failed`: it could not be opened. `no-consent`: the visitor has not been asked, or not
+ * answered; `withdrawn`: consent was withdrawn.
+ */
+export type ClientState = 'starting' | 'failed' | 'no-consent' | 'withdrawn' | PushState;
 
 /** The shared log's state, the same in all tabs but for `leader`. */
 export interface LogStatus {
@@ -52,6 +67,15 @@ export interface LogStatus {
   readonly acknowledged: number;
   /** Dead letters. */
   readonly rejected: number;
+  /** Given up: shed for want of room, or dead letters that were dropped. */
+  readonly dropped: number;
+  /** Characters of the events in the log. */
+  readonly bytes: number;
+  /**
+   * Where the log is. `memory`: IndexedDB is not to be had, and `lastError` says why; what is not at the edge when the page
+   * goes is lost, and each tab has a log of its own.
+   */
+  readonly storage: 'indexeddb' | 'memory';
   /** Neither switched off nor known to be without a network. */
   readonly online: boolean;
   /** Whether this tab's worker is the one that pushes. */
@@ -61,25 +85,48 @@ export interface LogStatus {
   readonly lastError?: WireError;
 }
 
+/** What is known before the log is open. */
+export function startingStatus(): LogStatus {
+  const counts = { committed: 0, waiting: 0, acknowledged: 0, rejected: 0, dropped: 0, bytes: 0 };
+  const { onLine: online } = navigator;
+  return { ...counts, storage: 'indexeddb', online, leader: false, state: 'starting' };
+}
+
 /** With how many appends of this worker the status counts. */
 export type OnStatus = (status: LogStatus, appends: number) => void;
 
 export type Windows = readonly WindowResult<Count>[];
 
-export interface WorkerApi {
+/** What a page asks of its worker, by name: each rejects with a MillraceError. */
+export interface WorkerCalls {
   /** Opens the log. What is asked before waits for it, and fails with it. */
-  open(settings: LogSettings, onStatus: OnStatus): Promise<Outcome<void>>;
-  /** `separately`: ids were brought that may collide, and a collision must fail its own event alone. */
-  append(lines: readonly string[], separately: boolean): Promise<Outcome<Appended>>;
-  query(query: Query): Promise<Outcome<LinePage>>;
-  windows(range: WindowRange): Promise<Outcome<Windows>>;
-  watchWindows(onRevised: (results: Windows) => void): Promise<Outcome<void>>;
-  deadLetters(options: DeadLetterOptions): Promise<Outcome<readonly DeadLetter[]>>;
-  setOffline(offline: boolean): Promise<Outcome<void>>;
+  open(settings: LogSettings, onStatus: OnStatus): Promise<void>;
+  /**
+   * `separately`: ids were brought that may collide, and a collision must fail its own event alone. `number` rises with
+   * the page's batches: one that fails in the storage holds up those behind it until it has come again.
+   */
+  append(lines: readonly string[], separately: boolean, number: number): Promise<Appended>;
+  query(query: Query): Promise<LinePage>;
+  windows(range: WindowRange): Promise<Windows>;
+  watchWindows(onRevised: (results: Windows) => void): Promise<void>;
+  deadLetters(options: DeadLetterOptions): Promise<readonly DeadLetter[]>;
+  dropDeadLetters(options: RedriveOptions): Promise<number>;
+  resendDeadLetters(options: RedriveOptions): Promise<number>;
+  setOffline(offline: boolean): Promise<void>;
+  /** For all tabs, and until it is decided anew. */
+  decide(consent: 'granted' | 'withdrawn'): Promise<void>;
+  /** Empties the log of all that was captured until `at`, in all tabs, and has the edge erase its part. */
+  forget(at: number): Promise<Forgotten>;
   /** What the page hears of the network: a worker does not always hear it itself. */
-  network(online: boolean): void;
-  close(): Promise<Outcome<void>>;
+  network(online: boolean): Promise<void>;
+  close(): Promise<void>;
 }
+
+/** The one function that the worker exposes. Never rejects. */
+export type WorkerCall = <Name extends keyof WorkerCalls>(
+  name: Name,
+  ...asked: Parameters<WorkerCalls[Name]>
+) => Promise<Outcome<Awaited<ReturnType<WorkerCalls[Name]>>>>;
 
 /** Never rejects. */
 export async function outcomeOf<T>(run: () => T | Promise<T>): Promise<Outcome<T>> {

@@ -1,7 +1,7 @@
 /** The page's end of its worker: calls whose errors keep their code, and that never hang when the worker is gone. */
-import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
+import { proxy, releaseProxy, wrap, type ProxyMethods } from 'comlink';
 import { MillraceError } from '../../src/errors.ts';
-import type { LogSettings, OnStatus, Outcome, WorkerApi } from './worker-api.ts';
+import type { LogSettings, OnStatus, WorkerCall, WorkerCalls } from './worker-api.ts';
 
 /** How long a worker may take to close its log before it is ended. */
 const CLOSE_MS = 2_000;
@@ -9,13 +9,13 @@ const CLOSE_MS = 2_000;
 export class WorkerLink {
   readonly #worker: Worker;
   /** Held until the end: a proxy that is collected takes the calls in flight with it. */
-  readonly #api: Remote<WorkerApi>;
+  readonly #remote: WorkerCall & ProxyMethods;
   readonly #pending = new Set<(error: MillraceError) => void>();
   #ended: MillraceError | undefined;
 
   constructor(worker: Worker) {
     this.#worker = worker;
-    this.#api = wrap<WorkerApi>(worker);
+    this.#remote = wrap(worker) as unknown as WorkerCall & ProxyMethods;
   }
 
   async open(settings: LogSettings, onStatus: OnStatus): Promise<void> {
@@ -27,47 +27,48 @@ export class WorkerLink {
     };
     this.#worker.addEventListener('error', failed);
     try {
-      await this.call((api) => api.open(settings, proxy(onStatus)));
+      await this.call('open', settings, proxy(onStatus));
     } finally {
       this.#worker.removeEventListener('error', failed);
     }
   }
 
   /** @throws MillraceError the worker's, by its code; `disposed` where the client was. */
-  call<T>(ask: (api: Remote<WorkerApi>) => Promise<Outcome<T>>): Promise<T> {
+  call<Name extends keyof WorkerCalls>(
+    name: Name,
+    ...asked: Parameters<WorkerCalls[Name]>
+  ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
       this.#pending.add(reject);
-      const settle = (outcome: Outcome<T>): void => {
-        this.#pending.delete(reject);
-        if (outcome.ok) resolve(outcome.value);
-        else reject(MillraceError.fromWire(outcome.error));
-      };
-      ask(this.#api).then(settle, (cause: unknown) => {
-        this.#pending.delete(reject);
-        const details = { log: '', operation: 'worker' };
-        reject(
-          new MillraceError('storage.failed', `the worker failed: ${String(cause)}`, details, { cause }),
-        );
-      });
+      void this.#remote(name, ...asked)
+        .then(
+          (outcome) => {
+            if (outcome.ok) resolve(outcome.value);
+            else reject(MillraceError.fromWire(outcome.error));
+          },
+          (cause: unknown) => {
+            const text = `the worker failed: ${String(cause)}`;
+            reject(new MillraceError('storage.failed', text, { log: '', operation: name }, { cause }));
+          },
+        )
+        .then(() => this.#pending.delete(reject));
     });
   }
 
   /** A call whose answer nobody waits for. */
-  tell(ask: (api: Remote<WorkerApi>) => Promise<unknown>): void {
-    if (this.#ended === undefined) ask(this.#api).catch(() => {});
+  tell<Name extends keyof WorkerCalls>(name: Name, ...asked: Parameters<WorkerCalls[Name]>): void {
+    this.call(name, ...asked).catch(() => {});
   }
 
   /** Closes the log and ends the worker, within a bounded time. */
   async dispose(): Promise<void> {
     if (this.#ended === undefined) {
-      const closed = this.call((api) => api.close()).catch(() => {});
+      const closed = this.call('close').catch(() => {});
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSE_MS))]);
     }
-    this.#end(
-      new MillraceError('disposed', 'the client was disposed: connect again', { what: 'client' }),
-    );
-    this.#api[releaseProxy]();
+    this.#end(disposed());
+    this.#remote[releaseProxy]();
     this.#worker.terminate();
   }
 
@@ -76,4 +77,8 @@ export class WorkerLink {
     for (const reject of this.#pending) reject(error);
     this.#pending.clear();
   }
+}
+
+export function disposed(): MillraceError<'disposed'> {
+  return new MillraceError('disposed', 'the client was disposed: connect again', { what: 'client' });
 }

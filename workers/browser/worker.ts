@@ -1,82 +1,101 @@
 /** The Web Worker of the page's client: opens the log, and answers its page by Comlink. */
 import { expose } from 'comlink';
-import { MillraceError } from '../../src/errors.ts';
+import { hasCode, MillraceError } from '../../src/errors.ts';
 import type { Query } from '../../src/storage/storage.ts';
-import { openIndexedDb } from '../../src/storage/indexeddb.ts';
 import { listDeadLetters, type DeadLetter, type DeadLetterOptions } from '../../src/sync/dead-letter.ts';
+import { dropDeadLetters, type RedriveOptions } from '../../src/sync/redrive.ts';
 import type { WindowRange } from '../../src/windows/windowed-view.ts';
-import { DeviceLog } from './device-log.ts';
+import { Device } from './device.ts';
+import type { DeviceLog } from './device-log.ts';
 import {
   outcomeOf,
   type Appended,
+  type Forgotten,
   type LinePage,
   type LogSettings,
   type OnStatus,
-  type Outcome,
   type Windows,
-  type WorkerApi,
+  type WorkerCalls,
 } from './worker-api.ts';
 
-class LogWorker implements WorkerApi {
-  #log: Promise<DeviceLog> = Promise.reject(notOpened());
+class LogWorker implements WorkerCalls {
+  #device: Device | undefined;
 
-  constructor() {
-    this.#log.catch(() => {});
+  async open(settings: LogSettings, onStatus: OnStatus): Promise<void> {
+    this.#device = new Device(settings, onStatus);
+    try {
+      await this.#device.log;
+    } catch (error) {
+      // That there may be no log yet is no failure to open it: the status tells.
+      if (!hasCode(error, 'consent.missing')) throw error;
+    }
   }
 
-  open(settings: LogSettings, onStatus: OnStatus): Promise<Outcome<void>> {
-    this.#log = openLog(settings, onStatus);
-    return outcomeOf(async () => void (await this.#log));
+  append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
+    return this.#opened().append(lines, separately, number);
   }
 
-  append(lines: readonly string[], separately: boolean): Promise<Outcome<Appended>> {
-    return this.#ask((log) => log.append(lines, separately));
+  async query(query: Query): Promise<LinePage> {
+    return (await this.#log()).query(query);
   }
 
-  query(query: Query): Promise<Outcome<LinePage>> {
-    return this.#ask((log) => log.query(query));
+  async windows(range: WindowRange): Promise<Windows> {
+    return (await this.#log()).windows(range);
   }
 
-  windows(range: WindowRange): Promise<Outcome<Windows>> {
-    return this.#ask((log) => log.windows(range));
+  watchWindows(onRevised: (results: Windows) => void): Promise<void> {
+    return this.#opened().watchWindows(onRevised);
   }
 
-  watchWindows(onRevised: (results: Windows) => void): Promise<Outcome<void>> {
-    return this.#ask((log) => log.watchWindows(onRevised));
+  async deadLetters(options: DeadLetterOptions): Promise<readonly DeadLetter[]> {
+    return listDeadLetters((await this.#log()).storage, options);
   }
 
-  deadLetters(options: DeadLetterOptions): Promise<Outcome<readonly DeadLetter[]>> {
-    return this.#ask((log) => listDeadLetters(log.storage, options));
+  async dropDeadLetters(options: RedriveOptions): Promise<number> {
+    return dropDeadLetters((await this.#log()).storage, options);
   }
 
-  setOffline(offline: boolean): Promise<Outcome<void>> {
-    return this.#ask((log) => log.setOffline(offline));
+  async resendDeadLetters(options: RedriveOptions): Promise<number> {
+    return (await this.#log()).resendDeadLetters(options);
   }
 
-  network(online: boolean): void {
-    void this.#ask((log) => log.network(online));
+  async setOffline(offline: boolean): Promise<void> {
+    return (await this.#log()).setOffline(offline);
   }
 
-  close(): Promise<Outcome<void>> {
-    return this.#ask((log) => log.close());
+  async network(online: boolean): Promise<void> {
+    (await this.#log()).network(online);
   }
 
-  #ask<T>(task: (log: DeviceLog) => T | Promise<T>): Promise<Outcome<T>> {
-    return outcomeOf(async () => task(await this.#log));
+  decide(consent: 'granted' | 'withdrawn'): Promise<void> {
+    return this.#opened().decide(consent);
   }
-}
 
-async function openLog(settings: LogSettings, onStatus: OnStatus): Promise<DeviceLog> {
-  const { log, durability } = settings;
-  const storage = await openIndexedDb({ log, ...(durability !== undefined && { durability }) });
-  return new DeviceLog({ storage, settings, online: navigator.onLine, onStatus });
-}
+  forget(at: number): Promise<Forgotten> {
+    return this.#opened().forget(at);
+  }
 
-function notOpened(): MillraceError<'storage.closed'> {
-  return new MillraceError('storage.closed', 'no log is open yet: open one first', { log: '' });
+  async close(): Promise<void> {
+    await this.#device?.close();
+  }
+
+  #opened(): Device {
+    if (this.#device !== undefined) return this.#device;
+    throw new MillraceError('storage.closed', 'no log is open yet: open one first', { log: '' });
+  }
+
+  #log(): Promise<DeviceLog> {
+    return this.#opened().log;
+  }
 }
 
 const worker = new LogWorker();
-expose(worker);
-addEventListener('online', () => worker.network(true));
-addEventListener('offline', () => worker.network(false));
+
+function call(name: keyof WorkerCalls, ...asked: unknown[]): Promise<unknown> {
+  const run = worker[name] as (...asked: unknown[]) => Promise<unknown>;
+  return outcomeOf(() => run.apply(worker, asked));
+}
+
+expose(call);
+addEventListener('online', () => void call('network', true));
+addEventListener('offline', () => void call('network', false));

@@ -1,10 +1,8 @@
 /** The layout of a log's IndexedDB database, and how it is opened. */
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { hostPorts, type Undo } from '../../ports.ts';
-import type { SegmentHead } from '../segments/tables.ts';
 import type { Segment } from '../segments/segment.ts';
 import type { Position } from '../position.ts';
-import type { ProducerHead, StoredValue } from '../storage.ts';
+import { answer } from './request.ts';
 
 /** A term beside its segment's first position, so that one range of the index is one term's segments in order. */
 export type Posting = [term: string, first: Position];
@@ -19,35 +17,30 @@ export interface SegmentRecord extends Omit<Segment, 'terms' | 'firstId' | 'last
   readonly lastId?: string;
 }
 
-export interface LogSchema extends DBSchema {
-  state: { key: string; value: SegmentHead };
-  segments: {
-    key: Position;
-    value: SegmentRecord;
-    indexes: { postings: Posting; firstId: string; maxTime: number };
-  };
-  unordered: { key: string; value: Position };
-  subjects: { key: string; value: number };
-  producers: { key: string; value: ProducerHead };
-  values: { key: string; value: StoredValue };
-}
+/**
+ * `segments` are keyed by their first position; the others by what they are of: `state` by a name, `unordered` by id,
+ * `subjects`, `producers` and `values` by theirs.
+ */
+export type StoreName = 'state' | 'segments' | 'unordered' | 'subjects' | 'producers' | 'values';
 
 const LAYOUT = 1;
 
-/** How long another tab may hold the database in an older layout. */
+/** How long another tab may hold the database in an older layout, and the error's name where it holds it longer. */
 const BLOCKED_MS = 5_000;
+export const BLOCKED = 'BlockedError';
 
 /**
  * Opens it, and lets it go where another tab is to upgrade or delete it: `onLost` is called once the connection is of no
  * use any more, by whoever's doing.
  */
-export function openLogDatabase(log: string, onLost: () => void): Promise<IDBPDatabase<LogSchema>> {
+export function openLogDatabase(log: string, onLost: () => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     let gaveUp = false;
     let undo: Undo | undefined;
     const giveUp = (): void => {
       gaveUp = true;
-      reject(new Error('another tab holds an older version of it: close the other tabs'));
+      const error = new Error('another tab holds an older version of it: close the other tabs');
+      reject(Object.assign(error, { name: BLOCKED }));
     };
     const blocked = (): void => void (undo = hostPorts.after(BLOCKED_MS, giveUp));
     openDatabase(log, blocked, onLost).then((database) => {
@@ -58,28 +51,27 @@ export function openLogDatabase(log: string, onLost: () => void): Promise<IDBPDa
   });
 }
 
-async function openDatabase(
-  log: string,
-  blocked: () => void,
-  onLost: () => void,
-): Promise<IDBPDatabase<LogSchema>> {
-  const database = await openDB<LogSchema>(`millrace:${log}`, LAYOUT, {
-    blocked,
-    blocking() {
-      // At once, or the other tab would wait for this one for ever. What is under way still ends.
-      database.close();
-      onLost();
-    },
-    terminated: onLost,
-    upgrade(upgraded) {
-      const segments = upgraded.createObjectStore('segments', { keyPath: 'first' });
-      segments.createIndex('postings', 'postings', { multiEntry: true });
-      segments.createIndex('firstId', 'firstId');
-      segments.createIndex('maxTime', 'maxTime');
-      for (const store of ['state', 'unordered', 'subjects', 'producers', 'values'] as const) {
-        upgraded.createObjectStore(store);
-      }
-    },
-  });
+async function openDatabase(log: string, blocked: () => void, onLost: () => void): Promise<IDBDatabase> {
+  const request = indexedDB.open(`millrace:${log}`, LAYOUT);
+  request.onblocked = blocked;
+  request.onupgradeneeded = ({ oldVersion }) => upgrade(request.result, oldVersion);
+  const database = await answer(request);
+  database.onversionchange = () => {
+    // At once, or the other tab would wait for this one for ever. What is under way still ends.
+    database.close();
+    onLost();
+  };
+  database.onclose = onLost;
   return database;
+}
+
+function upgrade(database: IDBDatabase, before: number): void {
+  // A later layout adds a step of its own below: what is there already stays as it is.
+  if (before > 0) return;
+  const segments = database.createObjectStore('segments', { keyPath: 'first' });
+  segments.createIndex('postings', 'postings', { multiEntry: true });
+  segments.createIndex('firstId', 'firstId');
+  segments.createIndex('maxTime', 'maxTime');
+  const others: StoreName[] = ['state', 'unordered', 'subjects', 'producers', 'values'];
+  for (const store of others) database.createObjectStore(store);
 }

@@ -1,43 +1,75 @@
 /** A log's tables in one IndexedDB transaction. Requests are sent together where none needs another's answer. */
-import type { IDBPTransaction } from 'idb';
-import type { LogSchema, SegmentRecord } from './schema.ts';
-import type { LogChange, SegmentHead, SegmentScan, SegmentTables } from '../segments/tables.ts';
+import { answer, walk } from './request.ts';
+import type { SegmentRecord, StoreName } from './schema.ts';
+import {
+  emptySegmentHead,
+  type LogChange,
+  type SegmentHead,
+  type SegmentScan,
+  type SegmentTables,
+} from '../segments/tables.ts';
 import type { Segment, SegmentHeader } from '../segments/segment.ts';
 import type { Position } from '../position.ts';
-import type { ProducerHead, StoredValue } from '../storage.ts';
-
-type Stores = ('state' | 'segments' | 'unordered' | 'subjects' | 'producers' | 'values')[];
-type Transaction<Mode extends IDBTransactionMode> = IDBPTransaction<LogSchema, Stores, Mode>;
+import type { MaybePromise, ProducerHead, StoredValue } from '../storage.ts';
 
 const HEAD = 'head';
+const HEAD_FIELDS = Object.keys(emptySegmentHead) as (keyof SegmentHead)[];
 
+/**
+ * A write begins before it knows where the log stands: with the head that this tab wrote last, while the real one is on
+ * its way. Mostly they are the same, and the work on a commit costs no time then. Where `headHeld` says no, the
+ * transaction must be aborted: the answer to the question comes before any of its writes, so that it cannot have ended.
+ */
 export class IndexedDbTables implements SegmentTables {
-  /** The log's head after a write that stored events. */
-  written: Position | undefined;
-  readonly #transaction: Transaction<'readwrite'>;
+  readonly #transaction: IDBTransaction;
+  #assumed: SegmentHead | undefined;
+  #real: Promise<SegmentHead | undefined> | undefined;
+  #change: LogChange | undefined;
 
-  constructor(transaction: Transaction<'readonly'> | Transaction<'readwrite'>) {
-    // A read-only transaction offers the same stores without their writing half, which a reading script never calls.
-    this.#transaction = transaction as Transaction<'readwrite'>;
+  constructor(transaction: IDBTransaction, assumed?: SegmentHead) {
+    this.#transaction = transaction;
+    this.#assumed = assumed;
   }
 
-  head(): Promise<SegmentHead | undefined> {
-    return this.#store('state').get(HEAD);
+  /** The head after it. */
+  get written(): SegmentHead | undefined {
+    return this.#change?.head;
+  }
+
+  /** The log's last position, where events were stored. */
+  get stored(): Position | undefined {
+    const { added = [], removed = [], head } = this.#change ?? {};
+    return added.length > 0 && removed.length === 0 ? head?.position : undefined;
+  }
+
+  head(): MaybePromise<SegmentHead | undefined> {
+    this.#real ??= answer<SegmentHead | undefined>(this.#store('state').get(HEAD));
+    return this.#assumed ?? this.#real;
+  }
+
+  /** Whether the head that was told is the log's own. */
+  async headHeld(): Promise<boolean> {
+    const assumed = this.#assumed;
+    if (assumed === undefined || this.#real === undefined) return true;
+    const real = await this.#real;
+    return real !== undefined && HEAD_FIELDS.every((field) => real[field] === assumed[field]);
   }
 
   async startOf(position: Position): Promise<Position> {
-    const cursor = await this.#segments.openKeyCursor(IDBKeyRange.upperBound(position), 'prev');
-    return cursor?.key ?? 0;
+    const range = IDBKeyRange.upperBound(position);
+    const cursor = await answer(this.#segments.openKeyCursor(range, 'prev'));
+    return (cursor?.key as Position | undefined) ?? 0;
   }
 
   async header(first: Position): Promise<Segment | undefined> {
-    const record = await this.#segments.get(first);
+    const record = await this.#record(first);
     return record && toSegment(record);
   }
 
   async headerOfId(id: string): Promise<Segment | undefined> {
-    const cursor = await this.#segments.index('firstId').openCursor(IDBKeyRange.upperBound(id), 'prev');
-    return cursor === null ? undefined : toSegment(cursor.value);
+    const range = IDBKeyRange.upperBound(id);
+    const cursor = await answer(this.#segments.index('firstId').openCursor(range, 'prev'));
+    return cursor === null ? undefined : toSegment(cursor.value as SegmentRecord);
   }
 
   async headers(scan: SegmentScan): Promise<readonly Segment[]> {
@@ -69,7 +101,7 @@ export class IndexedDbTables implements SegmentTables {
   }
 
   value(key: string): Promise<StoredValue | undefined> {
-    return this.#store('values').get(key);
+    return answer<StoredValue | undefined>(this.#store('values').get(key));
   }
 
   async values(
@@ -81,44 +113,49 @@ export class IndexedDbTables implements SegmentTables {
     if (range === undefined) return [];
     const store = this.#store('values');
     const [keys, values] = await Promise.all([
-      store.getAllKeys(range, limit),
-      store.getAll(range, limit),
+      answer(store.getAllKeys(range, limit)),
+      answer<StoredValue[]>(store.getAll(range, limit)),
     ]);
-    return keys.map((key, i) => [key, values[i]!]);
+    return keys.map((key, i) => [key as string, values[i]!]);
   }
 
   /** Sends everything at once. What comes of it is the transaction's outcome, which the caller awaits. */
   write(change: LogChange): void {
-    for (const { first } of change.removed) send(this.#segments.delete(first));
-    for (const segment of change.added) send(this.#segments.put(toRecord(segment)));
+    this.#change = change;
     // A store is only asked for where there is something for it: that alone costs as much as a small request.
-    for (const [id, position] of change.unordered) send(this.#store('unordered').put(position, id));
-    for (const id of change.forgotten) send(this.#store('unordered').delete(id));
-    for (const [subject, version] of change.versions)
-      send(this.#store('subjects').put(version, subject));
-    for (const [id, head] of change.producers) send(this.#store('producers').put(head, id));
+    for (const { first } of change.removed) this.#segments.delete(first);
+    for (const segment of change.added) this.#segments.put(toRecord(segment));
+    for (const [id, position] of change.unordered) this.#store('unordered').put(position, id);
+    for (const id of change.forgotten) this.#store('unordered').delete(id);
+    for (const [subject, version] of change.versions) this.#store('subjects').put(version, subject);
+    for (const [id, head] of change.producers) this.#store('producers').put(head, id);
     for (const [key, value] of change.values) {
       const values = this.#store('values');
-      send(value === undefined ? values.delete(key) : values.put(value, key));
+      if (value === undefined) values.delete(key);
+      else values.put(value, key);
     }
-    send(this.#store('state').put(change.head, HEAD));
-    if (change.added.length > 0 && change.removed.length === 0) this.written = change.head.position;
+    this.#store('state').put(change.head, HEAD);
   }
 
-  get #segments() {
+  get #segments(): IDBObjectStore {
     return this.#store('segments');
   }
 
-  #store<Name extends Stores[number]>(name: Name) {
+  #store(name: StoreName): IDBObjectStore {
     return this.#transaction.objectStore(name);
+  }
+
+  async #record(first: Position): Promise<SegmentRecord | undefined> {
+    return answer<SegmentRecord | undefined>(this.#segments.get(first));
   }
 
   async #inOrder(scan: SegmentScan): Promise<SegmentRecord[]> {
     const range = IDBKeyRange.bound(scan.from, scan.to, false, true);
-    if (scan.direction === 'forward') return this.#segments.getAll(range, scan.limit);
+    if (scan.direction === 'forward')
+      return answer<SegmentRecord[]>(this.#segments.getAll(range, scan.limit));
     const records: SegmentRecord[] = [];
-    let cursor = await this.#segments.openCursor(range, 'prev');
-    while (cursor !== null && records.push(cursor.value) < scan.limit) cursor = await cursor.continue();
+    const cursors = this.#segments.openCursor(range, 'prev');
+    await walk(cursors, ({ value }) => records.push(value as SegmentRecord) < scan.limit);
     return records;
   }
 
@@ -131,18 +168,19 @@ export class IndexedDbTables implements SegmentTables {
   async #firstsOfTerm(term: string, scan: SegmentScan): Promise<Position[]> {
     const index = this.#segments.index('postings');
     const range = IDBKeyRange.bound([term, scan.from], [term, scan.to], false, true);
-    if (scan.direction === 'forward') return index.getAllKeys(range, scan.limit);
+    if (scan.direction === 'forward')
+      return (await answer(index.getAllKeys(range, scan.limit))) as Position[];
     const firsts: Position[] = [];
-    let cursor = await index.openKeyCursor(range, 'prev');
-    while (cursor !== null && firsts.push(cursor.primaryKey) < scan.limit)
-      cursor = await cursor.continue();
+    const cursors = index.openKeyCursor(range, 'prev');
+    await walk(cursors, ({ primaryKey }) => firsts.push(primaryKey as Position) < scan.limit);
     return firsts;
   }
 
   async #byTime(scan: SegmentScan, minTime: number): Promise<SegmentRecord[]> {
-    const firsts = await this.#segments.index('maxTime').getAllKeys(IDBKeyRange.lowerBound(minTime));
+    const range = IDBKeyRange.lowerBound(minTime);
+    const firsts = await answer(this.#segments.index('maxTime').getAllKeys(range));
     return this.#load(
-      firsts.filter((first) => first >= scan.from && first < scan.to),
+      (firsts as Position[]).filter((first) => first >= scan.from && first < scan.to),
       scan,
     );
   }
@@ -150,21 +188,16 @@ export class IndexedDbTables implements SegmentTables {
   async #load(firsts: readonly Position[], scan: SegmentScan): Promise<SegmentRecord[]> {
     const sign = scan.direction === 'forward' ? 1 : -1;
     const wanted = [...new Set(firsts)].toSorted((a, b) => sign * (a - b)).slice(0, scan.limit);
-    const records = await Promise.all(wanted.map((first) => this.#segments.get(first)));
+    const records = await Promise.all(wanted.map((first) => this.#record(first)));
     return records.filter((record) => record !== undefined);
   }
 }
 
-/** A request that fails aborts its transaction, which says so: here its rejection is only kept from standing alone. */
-function send(request: Promise<unknown>): void {
-  request.catch(() => {});
-}
-
 async function getAll<T>(
-  store: { get(key: string): Promise<T | undefined> },
+  store: IDBObjectStore,
   keys: readonly string[],
 ): Promise<ReadonlyMap<string, T>> {
-  const values = await Promise.all(keys.map(async (key) => store.get(key)));
+  const values = await Promise.all(keys.map(async (key) => answer<T | undefined>(store.get(key))));
   const found = new Map<string, T>();
   for (const [i, value] of values.entries()) if (value !== undefined) found.set(keys[i]!, value);
   return found;

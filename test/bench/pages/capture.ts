@@ -1,19 +1,21 @@
 /** What capturing costs the page, and how soon and how fast it is on the disk, against the plainest ways to do it. */
 import { wrap } from 'comlink';
 import { deleteDB, openDB } from 'idb';
-import { connect, type Client } from '../../../workers/browser/client.ts';
-// oxlint-disable-next-line import/default -- Vite makes it: the address of the worker's bundle
-import workerUrl from '../../../workers/browser/worker.ts?worker&url';
 import type { EventWriter } from './event-writer.ts';
-// oxlint-disable-next-line import/default -- the same
+// oxlint-disable-next-line import/default -- Vite makes it: the address of the worker's bundle
 import writerUrl from './event-writer.ts?worker&url';
 import { alternate, median, mustEqual } from '../timing.ts';
+import { captureVisits, openClient, visit } from './shop-page.ts';
 
 const CALLS = 1_000;
+/** For a backlog of any length. */
+const ROOM = 2 ** 40;
+/** Below what a page may hold uncommitted. */
+const HELD = 20_000;
 const DURABLE = 20_000;
+const ROUNDS = 3;
 const DURABLE_ALONE = 300;
-const RECEIPTS = 60;
-const AGENT = navigator.userAgent;
+const RECEIPTS = 300;
 
 export interface CaptureFigures {
   /** µs of the page's time an event. */
@@ -22,46 +24,44 @@ export interface CaptureFigures {
   readonly durable: { readonly ours: number; readonly alone: number };
   /** ms, the median. */
   readonly receipt: { readonly ours: number; readonly raw: number };
-  readonly kept: { readonly captured: number; readonly there: number };
 }
-
-let clients = 0;
-const open = (log = `bench-${++clients}`): Client =>
-  connect({
-    endpoint: '/nowhere',
-    log,
-    sync: false,
-    worker: () => new Worker(workerUrl, { type: 'module' }),
-  });
-
-const data = (n: number) => ({ path: `/articles/${n % 5_000}`, status: 200, bytes: n, agent: AGENT });
 
 async function bench(): Promise<CaptureFigures> {
   return {
     page: await pageTime(),
     durable: await toDisk(),
     receipt: await receipts(),
-    kept: await keptAfterReload(),
   };
 }
 
-/** One task that captures 1,000 events, hand-over included; what the worker does then is not the page's time. */
+let handOverMs = 0;
+const { postMessage } = Worker.prototype;
+Worker.prototype.postMessage = function (this: Worker, ...given: unknown[]) {
+  handOverMs += timed(() => Reflect.apply(postMessage, this, given));
+};
+
+/**
+ * One task that captures 1,000 events, and the hand-over of those that leave in a later one; what the worker does then is
+ * not the page's time.
+ */
 async function pageTime(): Promise<CaptureFigures['page']> {
-  const client = open();
+  const client = openClient();
   await client.flush();
   const echo = new Worker(writerUrl, { type: 'module' });
   const remote = wrap<EventWriter>(echo);
   await remote.ignore('');
   const times = { ours: [] as number[], postMessage: [] as number[], comlink: [] as number[] };
   for (let round = 0; round < 12; round++) {
-    times.ours.push(timed(() => capture(client, CALLS)));
+    const task = timed(() => captureVisits(client, CALLS));
+    const handedOver = handOverMs;
     await client.flush();
+    times.ours.push(task + handOverMs - handedOver);
     times.postMessage.push(
       timed(() => {
         for (let i = 0; i < CALLS; i += 100) {
           const batch: string[] = [];
           for (let n = i; n < i + 100; n++)
-            batch.push(JSON.stringify({ id: n, type: 'page.viewed', data: data(n) }));
+            batch.push(JSON.stringify({ id: n, type: 'page.viewed', data: visit(n) }));
           echo.postMessage(batch);
         }
       }),
@@ -70,7 +70,7 @@ async function pageTime(): Promise<CaptureFigures['page']> {
     times.comlink.push(
       timed(() => {
         for (let n = 0; n < CALLS; n++)
-          sent.push(remote.ignore(JSON.stringify({ id: n, type: 'page.viewed', data: data(n) })));
+          sent.push(remote.ignore(JSON.stringify({ id: n, type: 'page.viewed', data: visit(n) })));
       }),
     );
     await Promise.all(sent);
@@ -81,38 +81,37 @@ async function pageTime(): Promise<CaptureFigures['page']> {
   return { ours: each(times.ours), postMessage: each(times.postMessage), comlink: each(times.comlink) };
 }
 
-function capture(client: Client, count: number): void {
-  for (let n = 0; n < count; n++) client.capture('page.viewed', data(n));
-}
-
 function timed(run: () => void): number {
   const start = performance.now();
   run();
   return performance.now() - start;
 }
 
-/** From the page's call to the answer that all is committed. */
+/** From the page's call to the answer that all is committed; both logs are open by then. */
 async function toDisk(): Promise<CaptureFigures['durable']> {
   const writer = new Worker(writerUrl, { type: 'module' });
   const remote = wrap<EventWriter>(writer);
   const name = 'bench-alone';
   await remote.open(name);
+  const clients = Array.from({ length: ROUNDS + 1 }, () => openClient());
+  for (const client of clients) await client.capture('page.opened', visit(0));
+  const used = clients.values();
   const took = await alternate(
     {
       ours: async () => {
-        const client = open();
-        capture(client, DURABLE);
+        const client = used.next().value!;
+        captureVisits(client, DURABLE);
         await client.flush();
-        mustEqual(client.status().committed, DURABLE, 'events committed');
-        await client.dispose();
+        mustEqual(client.status().committed, DURABLE + 1, 'events committed');
       },
       alone: async () => {
         for (let n = 0; n < DURABLE_ALONE; n++)
-          await remote.write({ id: `${n}`, type: 'page.viewed', data: data(n) });
+          await remote.write({ id: `${n}`, type: 'page.viewed', data: visit(n) });
       },
     },
-    3,
+    ROUNDS,
   );
+  for (const client of clients) await client.dispose();
   await remote.close();
   writer.terminate();
   await deleteDB(name);
@@ -121,7 +120,7 @@ async function toDisk(): Promise<CaptureFigures['durable']> {
 
 /** One event at a time: the durable receipt, against one raw transaction in the page itself. */
 async function receipts(): Promise<CaptureFigures['receipt']> {
-  const client = open();
+  const client = openClient();
   await client.flush();
   const database = await openDB('bench-raw', 1, {
     upgrade: (raw) => void raw.createObjectStore('events', { autoIncrement: true }),
@@ -129,11 +128,11 @@ async function receipts(): Promise<CaptureFigures['receipt']> {
   const times = { ours: [] as number[], raw: [] as number[] };
   for (let n = 0; n < RECEIPTS; n++) {
     let start = performance.now();
-    await client.capture('page.viewed', data(n));
+    await client.capture('page.viewed', visit(n));
     times.ours.push(performance.now() - start);
     start = performance.now();
     const transaction = database.transaction('events', 'readwrite', { durability: 'relaxed' });
-    void transaction.store.add({ type: 'page.viewed', data: data(n) });
+    void transaction.store.add({ type: 'page.viewed', data: visit(n) });
     transaction.commit();
     await transaction.done;
     times.raw.push(performance.now() - start);
@@ -144,22 +143,59 @@ async function receipts(): Promise<CaptureFigures['receipt']> {
   return { ours: median(times.ours), raw: median(times.raw) };
 }
 
-/** The oracle of the rest: what was captured is there for a client that comes later. */
-async function keptAfterReload(): Promise<CaptureFigures['kept']> {
-  const first = open('bench-kept');
-  capture(first, DURABLE);
-  await first.flush();
-  await first.dispose();
-  const second = open('bench-kept');
-  let [there, after] = [0, 0];
-  for (;;) {
-    const page = await second.query({ after, limit: 5_000 });
-    there += page.events.filter(({ event }) => event.type === 'page.viewed').length;
-    after = page.next;
-    if (!page.more) break;
+/** What was captured, committed and left behind in the log of that name. */
+async function keep(log: string, count: number): Promise<void> {
+  const client = openClient({ log, maxBytes: ROOM });
+  for (let n = 0; n < count; n += CALLS) {
+    captureVisits(client, CALLS);
+    if (client.status().captured - client.status().committed > HELD) await client.flush();
   }
-  await second.dispose();
-  return { captured: DURABLE, there };
+  await client.flush();
 }
 
-Object.assign(globalThis, { bench });
+/** How many events a client that comes later finds. */
+async function there(log: string): Promise<number> {
+  const client = openClient({ log });
+  let [seen, after] = [0, 0];
+  for (;;) {
+    const page = await client.query({ after, limit: 5_000 });
+    seen += page.events.filter(({ event }) => event.type === 'page.viewed').length;
+    after = page.next;
+    if (page.more) continue;
+    await client.dispose();
+    return seen;
+  }
+}
+
+/** Events a second, from the client that finds them to the edge's answer that it has them all. */
+async function drain(log: string, count: number): Promise<number> {
+  const start = performance.now();
+  const client = openClient({ log, sync: true });
+  await new Promise<void>((done) => {
+    client.onStatus(({ acknowledged }) => {
+      if (acknowledged >= count) done();
+    });
+  });
+  const tookMs = performance.now() - start;
+  await client.dispose();
+  return (count / tookMs) * 1_000;
+}
+
+/** The same to the same edge by a plain loop of requests, 500 events each. */
+async function drainByHand(count: number): Promise<number> {
+  const size = 500;
+  const lines = Array.from({ length: size }, (_, n) =>
+    JSON.stringify({ id: crypto.randomUUID(), type: 'page.viewed', data: visit(n), source: 'shop' }),
+  );
+  const start = performance.now();
+  for (let seq = 1; seq <= count; seq += size) {
+    const header = { producer: 'by-hand', epoch: 1, seq, count: size, holes: [] };
+    const body = [JSON.stringify(header), ...lines].join('\n');
+    const response = await fetch('/sync/push', { method: 'POST', body });
+    mustEqual(response.status, 200, 'status');
+    await response.text();
+  }
+  return (count / (performance.now() - start)) * 1_000;
+}
+
+Object.assign(globalThis, { bench, keep, there, drain, drainByHand });

@@ -1,0 +1,174 @@
+/**
+ * This device's log as it comes and goes: it is open while it may be written to, and opened anew when consent is given or
+ * withdrawn, in whatever tab, and when the device is forgotten. Who asks meanwhile waits for the next one.
+ */
+import { hasCode, type MillraceError } from '../../src/errors.ts';
+import { hostPorts } from '../../src/ports.ts';
+import { openIndexedDb } from '../../src/storage/indexeddb.ts';
+import { openMemorySegments } from '../../src/storage/memory-segments.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { Consent, consentMissing, type Decision } from './consent.ts';
+import { DeviceLog } from './device-log.ts';
+import { Forgetting, hasPending } from './forgetting.ts';
+import {
+  startingStatus,
+  type Appended,
+  type Forgotten,
+  type LogSettings,
+  type OnStatus,
+  type Windows,
+} from './worker-api.ts';
+
+/** A database that fails is tried again for ten seconds. */
+const OPEN_RETRIES = 40;
+const OPEN_RETRY_MS = 250;
+
+export class Device {
+  readonly #settings: LogSettings;
+  readonly #onStatus: OnStatus;
+  readonly #consent: Consent;
+  readonly #forgetting: Forgetting;
+  #log: Promise<DeviceLog>;
+  /** Where the log is in no database. */
+  #memory: Storage | undefined;
+  #onWindows: ((revised: Windows) => void) | undefined;
+  /** Appends that came down in all logs so far: the page counts on from them. */
+  #appends = 0;
+  /** When another tab forgot the device: what this one's page had captured before is not to be kept. */
+  #forgottenAt = 0;
+
+  constructor(settings: LogSettings, onStatus: OnStatus) {
+    this.#settings = settings;
+    this.#onStatus = onStatus;
+    this.#consent = new Consent(settings, onStatus, (forgottenAt) => this.#changed(forgottenAt));
+    this.#forgetting = new Forgetting(settings);
+    this.#log = this.#open();
+    this.#log.catch(() => {});
+  }
+
+  /** The open log. Rejects with `consent.missing` while there may be none. */
+  get log(): Promise<DeviceLog> {
+    return this.#log;
+  }
+
+  async append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
+    if (capturedAt(lines[0]!) <= this.#forgottenAt) throw consentMissing('withdrawn');
+    const opened = this.#log;
+    const log = await opened;
+    try {
+      const appended = await log.append(lines, separately, number);
+      this.#appends++;
+      return appended;
+    } catch (error) {
+      // A newer version of this code, in another tab, has upgraded the database: this one can write there no more, so
+      // what comes from now on goes to the edge from memory.
+      const outdated = hasCode(error, 'storage.open-failed');
+      if (outdated && this.#log === opened) void this.#reopen(() => this.#openInMemory(error));
+      if (this.#log === opened || !(outdated || hasCode(error, 'storage.closed'))) throw error;
+      return this.append(lines, separately, number);
+    }
+  }
+
+  async watchWindows(onRevised: (revised: Windows) => void): Promise<void> {
+    this.#onWindows = onRevised;
+    (await this.#log).watchWindows(onRevised);
+  }
+
+  async decide(decision: Decision): Promise<void> {
+    if (!this.#consent.waiting) return this.#reopen(undefined, () => this.#consent.decide(decision));
+    await this.#consent.decide(decision);
+    this.#consent.wake();
+  }
+
+  /** `at`: what the page's other tabs had captured until then is not to be kept either. */
+  async forget(at: number): Promise<Forgotten> {
+    const erase = async (): Promise<void> => {
+      await this.#forgetting.erase(this.#memory);
+      this.#consent.tell(at);
+    };
+    if (this.#consent.waiting) await erase();
+    else await this.#reopen(undefined, erase);
+    return { edge: (await this.#forgetting.settle()) ? 'erased' : 'pending' };
+  }
+
+  async close(): Promise<void> {
+    this.#consent.close();
+    this.#forgetting.stop();
+    await this.#log.then(
+      (log) => log.close(),
+      () => {},
+    );
+  }
+
+  #changed(forgottenAt: number): void {
+    this.#forgottenAt = Math.max(this.#forgottenAt, forgottenAt);
+    if (!this.#consent.wake()) void this.#reopen();
+  }
+
+  /** Closes the log and opens the next. Resolves, or rejects, as what is done `between`. */
+  #reopen(open = () => this.#open(), between: () => Promise<void> = async () => {}): Promise<void> {
+    const closed = this.#log.then(
+      (log) => log.close(),
+      () => {},
+    );
+    const done = closed.then(between);
+    this.#log = done.then(open, open);
+    this.#log.catch(() => {});
+    return done;
+  }
+
+  async #open(): Promise<DeviceLog> {
+    try {
+      return this.#start(await this.#consent.admit(() => this.#openDatabase()));
+    } catch (error) {
+      if (hasCode(error, 'consent.missing')) throw error;
+      return this.#openInMemory(error as MillraceError);
+    }
+  }
+
+  async #openInMemory(error: MillraceError): Promise<DeviceLog> {
+    const { log } = this.#settings;
+    this.#memory = await this.#consent.admit(async () => openMemorySegments(log));
+    return this.#start(this.#memory, error);
+  }
+
+  /**
+   * Waits as long as another tab holds an older version, and for a while where the database fails: what is captured
+   * meanwhile waits in the page, for a receipt that is given in memory holds no longer than the page.
+   */
+  async #openDatabase(): Promise<Storage> {
+    const { log, durability } = this.#settings;
+    for (let failures = 0; ;) {
+      try {
+        const storage = await openIndexedDb({ log, ...(durability !== undefined && { durability }) });
+        if (await hasPending(storage)) void this.#forgetting.settle();
+        return storage;
+      } catch (error) {
+        const reason = hasCode(error, 'storage.open-failed') ? error.details.reason : undefined;
+        if (reason === 'failed' && failures++ < OPEN_RETRIES)
+          await new Promise<void>((done) => hostPorts.after(OPEN_RETRY_MS, done));
+        else if (reason !== 'blocked') throw error;
+        this.#onStatus({ ...startingStatus(), lastError: (error as MillraceError).toWire() }, 0);
+      }
+    }
+  }
+
+  #start(storage: Storage, error?: MillraceError): DeviceLog {
+    const before = this.#appends;
+    const log = new DeviceLog({
+      storage,
+      inMemory: error?.toWire(),
+      settings: this.#settings,
+      online: navigator.onLine,
+      onStatus: (status, appends) => this.#onStatus(status, before + appends),
+    });
+    if (this.#onWindows !== undefined) log.watchWindows(this.#onWindows);
+    return log;
+  }
+}
+
+/** In ms since the Unix epoch, as the event's id (UUIDv7, RFC 9562) says; an id that was brought does not say. */
+function capturedAt(line: string): number {
+  const [, high, low] = /^\{"id":"([0-9a-f]{8})-([0-9a-f]{4})-7/.exec(line) ?? [];
+  return high === undefined ? Infinity : parseInt(high + low!, 16);
+}
