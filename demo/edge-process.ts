@@ -6,6 +6,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { edgeKeys, keysSecret, type EdgeKeys } from './edge-keys.ts';
 
 export interface EdgeOptions {
   /** The port on 127.0.0.1; 0, the default, takes a free one. */
@@ -24,6 +25,8 @@ export interface EdgeProcess {
   /** Such as `http://localhost:8787`. */
   readonly url: string;
   readonly port: number;
+  /** Kept in the state's folder: the same at every start on it. */
+  readonly keys: EdgeKeys;
   /** Of wrangler, which leads the process group that workerd is in. */
   readonly pid: number;
   /** Resolves when wrangler has ended, whoever ended it. */
@@ -52,12 +55,14 @@ const HEALTH_FAILURES = 10;
  */
 export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
   const port = await claimPort(options.port ?? 0);
-  const child = launch(port, options.stateDir);
+  const keys = await edgeKeys(options.stateDir);
+  const child = launch(port, options.stateDir, await variables(keys));
   const output = collect(child, options.quiet ?? false);
   const exited = goneWithUs(child);
   const edge: EdgeProcess = {
     url: `http://localhost:${port}`,
     port,
+    keys,
     pid: child.pid ?? 0,
     exited,
     silent: (signal) => silence(port, signal),
@@ -74,11 +79,21 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
   return edge;
 }
 
-function launch(port: number, stateDir: string): ChildProcess {
+/** What the edge is told: its keys, and those that its page may be told. */
+async function variables(keys: EdgeKeys): Promise<readonly string[]> {
+  const { publishable, read } = keys;
+  const given = {
+    MILLRACE_KEYS: await keysSecret(keys),
+    MILLRACE_PAGE_KEYS: JSON.stringify({ publishable, read }),
+  };
+  return Object.entries(given).flatMap(([name, value]) => ['--var', `${name}:${value}`]);
+}
+
+function launch(port: number, stateDir: string, given: readonly string[]): ChildProcess {
   mkdirSync(join(root, 'dist', 'demo'), { recursive: true }); // wrangler refuses to start without the assets' folder
   const args = ['dev', '--config', join(root, 'wrangler.toml'), '--local', '--ip', '127.0.0.1'];
   args.push('--port', String(port), '--inspector-port', '0', '--persist-to', resolve(stateDir));
-  args.push('--show-interactive-dev-session', 'false');
+  args.push('--show-interactive-dev-session', 'false', ...given);
   return spawn(process.execPath, [wrangler, ...args], {
     cwd: root,
     detached: process.platform !== 'win32', // a process group of its own, to be killed as one

@@ -8,6 +8,7 @@ import type { CountWindow } from './window-board.ts';
 
 export interface EdgeWindowsOptions {
   readonly endpoint: string;
+  readonly readKey?: string | undefined;
   readonly onWindows: (results: readonly CountWindow[]) => void;
   /** Whether the edge answered the last time it was asked. */
   readonly onReach: (reached: boolean) => void;
@@ -20,7 +21,9 @@ const POLL_MS = 10_000;
 const TIMEOUT_MS = 8_000;
 const REOPEN_MS = 3_000;
 
-export function watchEdgeWindows({ endpoint, onWindows, onReach }: EdgeWindowsOptions): Undo {
+export function watchEdgeWindows({ endpoint, readKey, onWindows, onReach }: EdgeWindowsOptions): Undo {
+  const headers: Record<string, string> =
+    readKey === undefined ? {} : { authorization: `Bearer ${readKey}` };
   const ending = new AbortController();
   const { signal } = ending;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,7 +49,7 @@ export function watchEdgeWindows({ endpoint, onWindows, onReach }: EdgeWindowsOp
     asking = true;
     hinted = false;
     try {
-      const results = await fetchWindows(endpoint, signal);
+      const results = await fetchWindows(endpoint, { headers, stop: signal });
       onWindows(results);
       onReach(true);
     } catch {
@@ -62,7 +65,7 @@ export function watchEdgeWindows({ endpoint, onWindows, onReach }: EdgeWindowsOp
     ask(0);
   }
 
-  const closeHints = openHints(new URL('events/live', `${endpoint}/`), hint);
+  const closeHints = openHints(() => liveUrl(endpoint, headers), hint);
   addEventListener('online', hint, { signal });
   ask(0);
   return () => {
@@ -72,12 +75,18 @@ export function watchEdgeWindows({ endpoint, onWindows, onReach }: EdgeWindowsOp
   };
 }
 
-async function fetchWindows(endpoint: string, stop: AbortSignal): Promise<CountWindow[]> {
+interface Asking {
+  readonly headers: Record<string, string>;
+  readonly stop: AbortSignal;
+}
+
+async function fetchWindows(endpoint: string, { headers, stop }: Asking): Promise<CountWindow[]> {
   const range = shownRange(Date.now());
   const url = new URL('windows/events-per-minute', `${endpoint}/`);
   url.searchParams.set('from', new Date(range.from).toISOString());
   url.searchParams.set('to', new Date(range.to).toISOString());
-  const answer = await fetch(url, { signal: AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]) });
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
+  const answer = await fetch(url, { headers, signal });
   if (!answer.ok) throw new Error(`the edge answered ${answer.status}`);
   const results = (await answer.json()) as readonly WireWindow[];
   return results.map(({ window, key, value, revision }) => ({
@@ -92,15 +101,40 @@ type WireWindow = Omit<CountWindow, 'window'> & {
   readonly window: { readonly start: string; readonly end: string };
 };
 
+/** An EventSource sends no header, and a key has no business in an address: a token for some minutes stands there. */
+async function liveUrl(endpoint: string, headers: Record<string, string>): Promise<URL> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const tokens = new URL('live-tokens', `${endpoint}/`);
+  const answer = await fetch(tokens, { method: 'POST', headers, signal });
+  if (!answer.ok) throw new Error(`the edge answered ${answer.status}`);
+  const { token } = (await answer.json()) as { readonly token: string };
+  const url = new URL('events/live', `${endpoint}/`);
+  url.searchParams.set('token', token);
+  return url;
+}
+
 /** Listens while the page is looked at: a browser has six connections to an origin, and tabs share them. */
-function openHints(url: URL, onHint: () => void): Undo {
+function openHints(findUrl: () => Promise<URL>, onHint: () => void): Undo {
   let source: EventSource | undefined;
+  /** Rises with each opening and closing: what was begun before is given up. */
+  let turn = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function open(): void {
     close();
-    if (document.visibilityState === 'hidden') return;
-    const opened = new EventSource(url);
+    if (document.visibilityState !== 'hidden') void connect(turn);
+  }
+
+  async function connect(mine: number): Promise<void> {
+    try {
+      const url = await findUrl();
+      if (mine === turn) listen(new EventSource(url));
+    } catch {
+      if (mine === turn) timer = setTimeout(open, REOPEN_MS);
+    }
+  }
+
+  function listen(opened: EventSource): void {
     source = opened;
     opened.addEventListener('open', onHint);
     opened.addEventListener('event', onHint);
@@ -112,6 +146,7 @@ function openHints(url: URL, onHint: () => void): Undo {
   }
 
   function close(): void {
+    turn++;
     clearTimeout(timer);
     source?.close();
     source = undefined;

@@ -6,20 +6,23 @@ import { openDock } from './dock.ts';
 import { keepAppShell, type ShellState } from './app-shell.ts';
 import { find, write } from './element.ts';
 import { openMill } from './mill.ts';
+import { loadPageKeys } from './page-keys.ts';
 import { createRecorder } from './recorder.ts';
 import { shop } from './shop.ts';
 import { openStorefront } from './storefront.ts';
 import { openVisit } from './visit.ts';
 
+const keys = await loadPageKeys(location.origin);
 const client = connect({
   endpoint: location.origin,
+  ...(keys.publishable !== undefined && { key: keys.publishable }),
   catalogue: shop,
   worker: () => new Worker(workerUrl, { type: 'module' }),
 });
 const recorder = createRecorder(client);
 
 const announcer = find(document, '[data-part="announcer"]', HTMLElement);
-const mill = openMill({ client, recorder, endpoint: location.origin });
+const mill = openMill({ client, recorder, endpoint: location.origin, readKey: keys.read });
 openStorefront(find(document, '#shop', HTMLElement), {
   client,
   recorder,

@@ -21,6 +21,8 @@ export interface MillOptions {
   readonly client: Client<ShopSchemas>;
   readonly recorder: Recorder;
   readonly endpoint: string;
+  /** Reads what the edge has. */
+  readonly readKey?: string | undefined;
 }
 
 export interface Mill {
@@ -33,11 +35,11 @@ export interface Mill {
 const LATE_MS = 7 * MINUTE_MS;
 const TICK_MS = 5_000;
 
-export function openMill({ client, recorder, endpoint }: MillOptions): Mill {
+export function openMill({ client, recorder, endpoint, readKey }: MillOptions): Mill {
   const root = find(document, '#mill', HTMLElement);
   showStatus(root, client, recorder);
   openControls(root, client, recorder);
-  const { device, edge } = openCharts(root, client, endpoint);
+  const { device, edge } = openCharts(root, client, { endpoint, readKey });
   return { deviceWindows: () => device.shown(), edgeWindows: () => edge.shown() };
 }
 
@@ -91,7 +93,7 @@ function openControls(root: HTMLElement, client: Client<ShopSchemas>, recorder: 
 function openCharts(
   root: HTMLElement,
   client: Client<ShopSchemas>,
-  endpoint: string,
+  { endpoint, readKey }: Pick<MillOptions, 'endpoint' | 'readKey'>,
 ): Record<'device' | 'edge', ChartPanel> {
   const legend = find(root, '[data-part="legend"]', HTMLElement);
   showLegend(legend);
@@ -127,6 +129,7 @@ function openCharts(
   const edgeFigure = find(root, '[data-chart="edge"]', HTMLElement);
   watchEdgeWindows({
     endpoint,
+    readKey,
     onWindows: (results) => edge.take(results, 'replace'),
     onReach: (reached) => edgeFigure.toggleAttribute('data-unreached', !reached),
   });

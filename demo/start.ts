@@ -19,7 +19,9 @@ async function main(): Promise<void> {
   await buildPage();
   const edge = await startEdge({ port, stateDir, quiet: true, signal }).catch(unless(signal));
   if (edge === undefined) return;
+  const { admin, publishable, read } = edge.keys;
   console.log(`Millrace is running at ${edge.url}`);
+  console.log(`admin key: ${admin}\npublishable key: ${publishable}\nread key: ${read}`);
   const trouble = await firstTrouble(edge, signal);
   await edge.stop();
   if (trouble !== undefined) throw new Error(trouble);

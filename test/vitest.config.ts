@@ -6,6 +6,7 @@ import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { playwright } from '@vitest/browser-playwright';
 import { join } from 'node:path';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { testKeyRecords } from './test-keys.ts';
 import { chromiumArgs, findChromium } from './chromium.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -49,7 +50,14 @@ const browser = (): TestProjectInlineConfiguration => ({
 const workers: TestProjectInlineConfiguration = {
   root,
   ssr: { resolve: { conditions: [...conditions, 'workerd', 'worker', 'module', 'browser'] } },
-  plugins: [cloudflareTest({ wrangler: { configPath: join(root, 'wrangler.toml') } })],
+  plugins: [
+    cloudflareTest({
+      wrangler: { configPath: join(root, 'wrangler.toml') },
+      miniflare: {
+        bindings: { MILLRACE_KEYS: JSON.stringify(testKeyRecords), MILLRACE_MORE_SHARDS: 'true' },
+      },
+    }),
+  ],
   test: {
     name: 'workers',
     include: ['test/**/*.workers.test.ts'],

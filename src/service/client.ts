@@ -21,6 +21,8 @@ export type { Published } from './answer.ts';
 export interface EventClientOptions<Schemas extends EventSchemas = {}> {
   /** Where the edge is, as in `https://events.example.com`. */
   readonly endpoint: string;
+  /** An API key of the edge, with the scope `publish` to publish and `read` to read. */
+  readonly key?: string;
   /** Who says so, in every event that does not name its own source. */
   readonly source: string;
   /** Default: none, any type and data pass. */
@@ -58,11 +60,19 @@ export class EventClient<Schemas extends EventSchemas = {}> {
   readonly #ask: Ask;
 
   constructor(options: EventClientOptions<Schemas>) {
-    const { endpoint, source, catalogue, timeoutMs, fetch = hostFetch, ports = hostPorts } = options;
+    const {
+      endpoint,
+      key,
+      source,
+      catalogue,
+      timeoutMs,
+      fetch = hostFetch,
+      ports = hostPorts,
+    } = options;
     this.#options = options;
     this.#ports = ports;
     this.#make = createEventFactory({ source, catalogue, ports });
-    this.#ask = createAsk({ endpoint, fetch, ports, timeoutMs });
+    this.#ask = createAsk({ endpoint, key, fetch, ports, timeoutMs });
   }
 
   /** Resolves when the event is stored. Also throws as `Catalogue.check` does. */

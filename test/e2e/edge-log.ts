@@ -1,4 +1,5 @@
 /** What the edge holds, read as any client would, and what its windows must be for it. */
+import type { EdgeProcess } from '../../demo/edge-process.ts';
 import { parseTimestamp } from '../../src/event/timestamp.ts';
 import type { WireEvent } from '../../src/event/wire.ts';
 
@@ -8,12 +9,21 @@ export interface ShownWindow {
   readonly value: { readonly count: number };
 }
 
+export type Edge = Pick<EdgeProcess, 'url' | 'keys'>;
+
+/** What a request says to read. */
+export function reading({ read }: EdgeProcess['keys']): Record<string, string> {
+  return { authorization: `Bearer ${read}` };
+}
+
 /** All events of the edge, in its order. */
-export async function edgeEvents(url: string): Promise<readonly WireEvent[]> {
+export async function edgeEvents({ url, keys }: Edge): Promise<readonly WireEvent[]> {
   const events: WireEvent[] = [];
   let after = '';
   for (;;) {
-    const response = await fetch(`${url}/events?limit=1000${after && `&after=${after}`}`);
+    const response = await fetch(`${url}/events?limit=1000${after && `&after=${after}`}`, {
+      headers: reading(keys),
+    });
     if (!response.ok) throw new Error(`GET /events: ${response.status} ${await response.text()}`);
     const page = (await response.json()) as { events: WireEvent[]; next: string; more: boolean };
     events.push(...page.events);
@@ -22,9 +32,11 @@ export async function edgeEvents(url: string): Promise<readonly WireEvent[]> {
   }
 }
 
-export async function edgeWindows(url: string): Promise<readonly ShownWindow[]> {
+export async function edgeWindows({ url, keys }: Edge): Promise<readonly ShownWindow[]> {
   const range = 'from=0001-01-01T00:00:00Z&to=9999-01-01T00:00:00Z';
-  const response = await fetch(`${url}/windows/events-per-minute?${range}`);
+  const response = await fetch(`${url}/windows/events-per-minute?${range}`, {
+    headers: reading(keys),
+  });
   if (!response.ok) throw new Error(`GET /windows: ${response.status} ${await response.text()}`);
   return (await response.json()) as ShownWindow[];
 }

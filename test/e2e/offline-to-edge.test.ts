@@ -78,7 +78,7 @@ async function expectExactlyOnce(demo: DemoPage): Promise<void> {
     ({ waiting, captured, acknowledged }) => waiting === 0 && acknowledged === captured,
     60_000,
   );
-  const there = await edgeEvents(edge.url);
+  const there = await edgeEvents(edge);
   const ids = there.map(({ id }) => id);
   expect(new Set(ids).size, 'no event is at the edge twice').toBe(ids.length);
   const missing = receipts.filter((id) => !ids.includes(id));
@@ -89,7 +89,7 @@ async function expectExactlyOnce(demo: DemoPage): Promise<void> {
   });
   expect(ids, 'the edge has what the device has, in its order').toEqual(onDevice);
   const counts = recount(there);
-  expect(asCounts(await edgeWindows(edge.url)), 'the edge’s windows').toEqual(counts);
+  expect(asCounts(await edgeWindows(edge)), 'the edge’s windows').toEqual(counts);
   const sum = (windows: readonly { value: { count: number } }[]) =>
     windows.reduce((total, { value }) => total + value.count, 0);
   await demo.until(
@@ -133,7 +133,7 @@ test('what is clicked online, offline, after a reload and before the browser is 
     async () => receipts.length,
     (heard) => heard >= online + 100,
   );
-  expect((await edgeEvents(edge.url)).length, 'nothing passes a cut network').toBeLessThan(
+  expect((await edgeEvents(edge)).length, 'nothing passes a cut network').toBeLessThan(
     receipts.length - 100,
   );
 

@@ -27,9 +27,13 @@ afterAll(async () => {
 
 async function replay(file: string): Promise<string> {
   const script = join(import.meta.dirname, '..', '..', 'workers', 'cli', 'replay.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, [script, file, '--url', edge.url], {
-    cwd: folder,
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [script, file, '--url', edge.url, '--key', edge.keys.admin],
+    {
+      cwd: folder,
+    },
+  );
   return stdout.trim().split('\n').at(-1)!;
 }
 
@@ -43,6 +47,6 @@ test('a file sent twice is stored once, and every minute’s count by type is a 
   writeFileSync(file, gzipSync(events.map((wire) => JSON.stringify(wire)).join('\n')));
   expect(await replay(file)).toBe(`sent ${EVENTS}, accepted ${EVENTS}, duplicate 0, rejected 0`);
   expect(await replay(file)).toBe(`sent ${EVENTS}, accepted 0, duplicate ${EVENTS}, rejected 0`);
-  expect(await edgeEvents(edge.url)).toEqual(events);
-  expect(asCounts(await edgeWindows(edge.url))).toEqual(recount(events));
+  expect(await edgeEvents(edge)).toEqual(events);
+  expect(asCounts(await edgeWindows(edge))).toEqual(recount(events));
 });

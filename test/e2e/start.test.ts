@@ -22,18 +22,23 @@ beforeEach(async () => {
 afterEach(() => rmSync(state, { recursive: true, force: true }));
 
 test('npm start serves the page and the edge, keeps its state, and Ctrl-C ends all of it', async () => {
-  await whileRunning(async () => {
+  let keys: Readonly<Record<string, string>> = {};
+  await whileRunning(async (_, output) => {
     expect(await (await fetch(url)).text()).toContain('<title>');
+    expect((await fetch(`${url}/events`)).status).toBe(401);
+    keys = printedKeys(output());
     const published = await fetch(`${url}/events`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${keys['publishable']}` },
       body: JSON.stringify({ id: 'first', type: 'order.placed', data: { total: 30 }, source: 'test' }),
     });
     expect(await published.json()).toMatchObject({ event_id: 'first', status: 'published' });
   });
   await expect(fetch(url)).rejects.toThrow('fetch failed');
-  await whileRunning(async () => {
-    expect(await (await fetch(`${url}/events/first`)).json()).toMatchObject({
+  await whileRunning(async (_, output) => {
+    expect(printedKeys(output())).toEqual(keys);
+    const headers = { authorization: `Bearer ${keys['read']}` };
+    expect(await (await fetch(`${url}/events/first`, { headers })).json()).toMatchObject({
       id: 'first',
       data: { total: 30 },
     });
@@ -79,6 +84,18 @@ test('an edge that answers no more is stopped, and said to have died', async () 
   }
 });
 
+/** By name, as in `admin key: …`. */
+function printedKeys(output: string): Readonly<Record<string, string>> {
+  const keys = Object.fromEntries(
+    [...output.matchAll(/^(admin|publishable|read) key: (mr_\S+)$/gm)].map(([, name, key]) => [
+      name,
+      key,
+    ]),
+  ) as Record<string, string>;
+  expect(Object.keys(keys)).toEqual(['admin', 'publishable', 'read']);
+  return keys;
+}
+
 interface Started {
   readonly child: ChildProcess;
   /** Its exit code, `null` where a signal has ended it. */
@@ -115,11 +132,13 @@ function start(onPort: number): Started {
 }
 
 /** Runs `npm start` until it says that it is running, then the test, then presses Ctrl-C and waits for its end. */
-async function whileRunning(run: (npm: ChildProcess) => Promise<void>): Promise<void> {
-  const { child, exited, said } = start(port);
+async function whileRunning(
+  run: (npm: ChildProcess, output: () => string) => Promise<void>,
+): Promise<void> {
+  const { child, exited, said, output } = start(port);
   try {
-    await said(url);
-    await run(child);
+    await said('read key: ');
+    await run(child, output);
   } finally {
     interrupt(child);
     await exited;

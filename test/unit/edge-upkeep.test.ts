@@ -5,6 +5,7 @@ import { Upkeep } from '../../workers/edge/upkeep.ts';
 function world(left: { catchUp: number; compact: number }) {
   let timers: (() => void)[] = [];
   const errors: unknown[] = [];
+  const alarms: number[] = [];
   const done: string[] = [];
   let broken = false;
   const step = (name: 'catchUp' | 'compact') => async () => {
@@ -15,7 +16,9 @@ function world(left: { catchUp: number; compact: number }) {
   const upkeep = new Upkeep({
     storage: { compact: step('compact') },
     catchUp: step('catchUp'),
+    setAlarm: async (at) => void alarms.push(at),
     ports: {
+      now: () => 0,
       after(_delayMs, callback) {
         timers.push(callback);
         return () => undefined;
@@ -34,6 +37,7 @@ function world(left: { catchUp: number; compact: number }) {
     fire,
     done,
     errors,
+    alarms,
     scheduled: () => timers.length,
     break: (is: boolean) => (broken = is),
   };
@@ -85,5 +89,37 @@ describe('upkeep', () => {
     upkeep.committed();
     await fire();
     expect(done).toEqual(['catchUp', 'catchUp', 'compact']);
+  });
+
+  it('sets the alarm before a commit, once until it goes off', async () => {
+    const { upkeep, alarms, done } = world({ catchUp: 1, compact: 1 });
+    upkeep.committing();
+    upkeep.committing();
+    expect(alarms).toEqual([10_000]);
+    await upkeep.alarm();
+    expect(done).toEqual(['catchUp', 'catchUp', 'compact', 'catchUp', 'compact']);
+    upkeep.committing();
+    expect(alarms).toEqual([10_000, 10_000]);
+  });
+
+  it('does on the alarm what a restart has left, with no commit to start it', async () => {
+    const { upkeep, alarms, done, scheduled } = world({ catchUp: 3, compact: 0 });
+    upkeep.arm();
+    expect(alarms).toEqual([0]);
+    await upkeep.alarm();
+    expect(done.filter((step) => step === 'catchUp')).toHaveLength(4);
+    expect(scheduled()).toBe(0);
+  });
+
+  it('sets the alarm again after a failure, and where there is more than one alarm does', async () => {
+    const broken = world({ catchUp: 0, compact: 0 });
+    broken.break(true);
+    await broken.upkeep.alarm();
+    expect(broken.errors).toHaveLength(1);
+    expect(broken.alarms).toEqual([60_000]);
+    const long = world({ catchUp: 1000, compact: 0 });
+    await long.upkeep.alarm();
+    expect(long.alarms).toEqual([0]);
+    expect(long.done).toHaveLength(101);
   });
 });

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, expectTypeOf, test } from 'vitest';
 import { defineEvents, hasCode, hostPorts, type Fetch, type MillraceError } from 'millrace';
 import { EventClient } from 'millrace/client';
 import { z } from 'zod/mini';
+import { testKeys } from '../test-key-names.ts';
 import { ask } from './edge-client.ts';
 
 const shop = defineEvents({ 'order.placed': z.object({ orderId: z.string(), total: z.number() }) });
@@ -80,6 +81,21 @@ describe('the event client', () => {
     const nonsense: Fetch = async () => new Response('<html>');
     expect(await failure(new EventClient({ ...options, fetch: nonsense }).read())).toMatchObject({
       code: 'sync.unreachable',
+    });
+  });
+
+  test('sends its key, and is told what that does not allow', async () => {
+    const publishing = new EventClient({ ...options, fetch, key: testKeys.publish });
+    const published = await publishing.publishEvent('order.placed', { orderId: 'o', total: 1 });
+    expect(await failure(publishing.read())).toMatchObject({
+      code: 'sync.refused',
+      details: { status: 403, code: 'access.refused' },
+    });
+    const reading = new EventClient({ ...options, fetch, key: testKeys.read });
+    expect(await reading.getEvent(published.id)).toMatchObject({ id: published.id });
+    const unknown = new EventClient({ ...options, fetch, key: 'none' });
+    expect(await failure(unknown.read())).toMatchObject({
+      details: { status: 401, code: 'access.unknown' },
     });
   });
 

@@ -269,3 +269,18 @@ describe('a pull', () => {
     expect(seen).toEqual(lines(1, 25));
   });
 });
+
+describe('a producer’s clock', () => {
+  it('is kept as the producer tells it, beside the events, whose own time is untouched', async () => {
+    const pushed = (seq: number, more: object) =>
+      pushLines({ producer: 'tab', epoch: 1, seq, count: 1, holes: [], ...more }, lines(seq, seq));
+    const statement = () => json<object>(ask('/sync/producers/tab'));
+    await json(pushed(1, {}));
+    expect(await statement()).not.toHaveProperty('skewMs');
+    await json(pushed(2, { skewMs: -86_400_000 }));
+    await json(pushed(3, {}));
+    expect(await statement()).toMatchObject({ seq: 3, skewMs: -86_400_000 });
+    expect((await pull()).lines).toEqual(lines(1, 3));
+    expect(await problem(pushed(4, { skewMs: 'much' }))).toMatchObject({ code: 'query.invalid' });
+  });
+});

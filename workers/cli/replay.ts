@@ -44,7 +44,7 @@ function readArguments(): ReplayArguments | 'help' | undefined {
 }
 
 async function run(given: ReplayArguments, size: number | undefined): Promise<number> {
-  const { file, url, batch, restart } = given;
+  const { file, url, key, batch, restart } = given;
   const { signal } = interruption();
   const display = createProgressDisplay({ output: process.stderr, totalBytes: size });
   const onRetry = (reason: string, delayMs: number): void =>
@@ -54,8 +54,8 @@ async function run(given: ReplayArguments, size: number | undefined): Promise<nu
   try {
     const progress = await replay({
       lines: () => readLines(file),
-      send: createSender({ url, signal, onRetry }),
-      knows: createLookup({ url, signal, onRetry }),
+      send: createSender({ url, key, signal, onRetry }),
+      knows: createLookup({ url, key, signal, onRetry }),
       checkpoint: openCheckpoint({ file, url }),
       display,
       batch,

@@ -2,7 +2,11 @@
 import { app } from './app.ts';
 import type { Env } from './environment.ts';
 
+export type { EdgeApi } from './app.ts';
+export { Directory } from './access/directory.ts';
 export { Shard } from './shard.ts';
+export { Subscription } from './subscription.ts';
+export { SubscriptionList } from './subscription-list.ts';
 
 export default {
   fetch: (request, env, context) => app.fetch(request, env, context),

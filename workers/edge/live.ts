@@ -6,6 +6,7 @@
  */
 import type { Ports } from '../../src/ports.ts';
 import { formatCursor } from '../../src/storage/cursor.ts';
+import type { EventPredicate } from '../../src/routing/condition.ts';
 import type { Position } from '../../src/storage/position.ts';
 import type { Page, Storage } from '../../src/storage/storage.ts';
 import { readBounded } from './bounded-page.ts';
@@ -18,7 +19,11 @@ const HEARTBEAT_MS = 15_000;
 export interface LiveOptions {
   /** Sends what stands after it. Default: the log's head now. */
   readonly after?: Position | undefined;
+  /** Sends only these. Default: all. */
+  readonly matches?: EventPredicate | undefined;
   readonly ports: Pick<Ports, 'after'>;
+  /** Aborted when the log takes nothing more: the stream ends when all was sent. */
+  readonly signal?: AbortSignal | undefined;
   /** A comment is sent after this long without an event, so that a lost reader is noticed. Default: 15,000. */
   readonly heartbeatMs?: number | undefined;
 }
@@ -53,7 +58,9 @@ class LiveStream {
       {
         pull: async (controller) => {
           const piece = await this.#next();
-          if (!this.#cancelled) controller.enqueue(this.#encoder.encode(piece));
+          if (this.#cancelled) return;
+          if (piece === undefined) controller.close();
+          else controller.enqueue(this.#encoder.encode(piece));
         },
         cancel: () => {
           this.#cancelled = true;
@@ -64,8 +71,8 @@ class LiveStream {
     );
   }
 
-  /** What to send next: events, or a heartbeat where none came in time. */
-  async #next(): Promise<string> {
+  /** What to send next: events, or a heartbeat where none came in time. Nothing at the end. */
+  async #next(): Promise<string | undefined> {
     if (!this.#greeted) {
       this.#greeted = true;
       return `retry: 1000\nid: ${formatCursor(this.#position)}\n\n`;
@@ -76,27 +83,46 @@ class LiveStream {
       const sent = await this.#read();
       if (sent !== '') return sent;
       await hint.given;
-      return (await this.#read()) || ': heartbeat\n\n';
+      const late = await this.#read();
+      if (late !== '') return late;
+      return this.#options.signal?.aborted ? undefined : this.#heartbeat();
     } finally {
       hint.undo();
     }
   }
 
   async #read(): Promise<string> {
-    const query = { after: this.#position, limit: PIECE_EVENTS };
-    const page = await readBounded(this.#storage, query, PIECE_CHARACTERS);
-    this.#position = page.next;
-    return frames(page);
+    const { matches } = this.#options;
+    for (;;) {
+      const query = { after: this.#position, limit: PIECE_EVENTS };
+      const page = await readBounded(this.#storage, query, PIECE_CHARACTERS);
+      this.#position = page.next;
+      const sent = frames(page, matches);
+      if (sent !== '' || !page.more || this.#cancelled) return sent;
+      // Many may be none of this reader's: others have their turn between two pages.
+      await new Promise<void>((done) => void this.#options.ports.after(0, done));
+    }
+  }
+
+  /** Of a reader that is sent few of the events, it also brings the cursor on. */
+  #heartbeat(): string {
+    const cursor = this.#options.matches === undefined ? '' : `id: ${formatCursor(this.#position)}\n`;
+    return `: heartbeat\n${cursor}\n`;
   }
 
   #hint(): { readonly given: Promise<void>; readonly undo: () => void } {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     const undoCommit = this.#storage.onCommit(() => resolve());
-    const undoTimer = this.#options.ports.after(this.#options.heartbeatMs ?? HEARTBEAT_MS, resolve);
+    const { signal, heartbeatMs = HEARTBEAT_MS, ports } = this.#options;
+    const undoTimer = ports.after(heartbeatMs, resolve);
+    const ended = (): void => resolve();
+    signal?.addEventListener('abort', ended);
+    if (signal?.aborted) resolve();
     return {
       given: promise,
       undo: () => {
+        signal?.removeEventListener('abort', ended);
         undoCommit();
         undoTimer();
       },
@@ -104,11 +130,12 @@ class LiveStream {
   }
 }
 
-function frames(page: Page): string {
-  return page.events.map(({ position, line }) => frame(formatCursor(position), line)).join('');
+function frames(page: Page, matches: EventPredicate | undefined): string {
+  const events = matches === undefined ? page.events : page.events.filter(({ event }) => matches(event));
+  return events.map(({ position, line }) => eventFrame(formatCursor(position), line)).join('');
 }
 
 /** JSON may hold a carriage return between its tokens, which would end the field: it goes on in another one. */
-function frame(cursor: string, line: string): string {
+export function eventFrame(cursor: string, line: string): string {
   return `id: ${cursor}\nevent: event\ndata: ${line.replaceAll('\r', '\ndata: ')}\n\n`;
 }

@@ -1,5 +1,6 @@
 /** Puts a request through its schema, and says by JSON pointer what is wrong with it. */
 import type { z } from 'zod';
+import type { HTTPException } from 'hono/http-exception';
 import { MAX_FIELD_PROBLEMS, refusal, type FieldProblem } from './problem.ts';
 
 /** What a body holds, all of which is stored or nothing. @throws HTTPException 400 that names each field */
@@ -13,15 +14,20 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
 /** What is asked for by the address. @throws HTTPException 400 that names each parameter */
 export function parseQuery<Schema extends z.ZodType>(
   schema: Schema,
-  parameters: Readonly<Record<string, string>>,
+  parameters: Readonly<Record<string, string | readonly string[]>>,
 ): z.output<Schema> {
   const result = schema.safeParse(parameters);
   if (result.success) return result.data;
-  const errors = problemsOf(result.error);
-  throw refusal({ code: 'query.invalid', detail: describe(errors), errors });
+  throw invalidQuery(result.error);
 }
 
-function problemsOf({ issues }: z.ZodError): readonly FieldProblem[] {
+/** 400 that names each parameter. */
+export function invalidQuery(error: z.ZodError): HTTPException {
+  const errors = problemsOf(error);
+  return refusal({ code: 'query.invalid', detail: describe(errors), errors });
+}
+
+export function problemsOf({ issues }: z.ZodError): readonly FieldProblem[] {
   const problems = issues.flatMap((issue): FieldProblem[] =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => ({

@@ -15,6 +15,13 @@ export type ProblemCode =
   | 'request.media-type'
   | 'request.not-found'
   | 'request.method'
+  | 'request.reused-key'
+  | 'access.unconfigured'
+  | 'access.missing'
+  | 'access.unknown'
+  | 'access.origin'
+  | 'access.refused'
+  | 'access.limited'
   | 'edge.overloaded'
   | 'edge.failed';
 
@@ -52,8 +59,10 @@ const outcomes: Readonly<Record<ProblemCode, readonly [status: ContentfulStatusC
   'producer.gap': [409, 'The producer sequence has a gap'],
   'producer.fenced': [409, 'A newer epoch of the producer has taken over'],
   'producer.diverged': [409, 'The producer has lost its tail'],
+  'chain.broken': [409, 'The push does not follow on what was stored'],
   'cursor.invalid': [400, 'The cursor is invalid'],
   'query.invalid': [400, 'A parameter is invalid'],
+  'value.invalid': [400, 'A value cannot be aggregated'],
   'topic.invalid': [400, 'The topic is malformed'],
   'middleware.misused': [500, 'A middleware is misused'],
   timeout: [504, 'It took too long'],
@@ -68,11 +77,25 @@ const outcomes: Readonly<Record<ProblemCode, readonly [status: ContentfulStatusC
   'storage.corrupt': [500, 'What is stored is damaged'],
   'sync.unreachable': [503, 'The edge is out of reach'],
   'sync.refused': [422, 'The push is refused'],
+  'subscription.unknown': [404, 'There is no such subscription'],
+  'subscription.invalid': [400, 'The subscription is invalid'],
+  'delivery.unknown': [404, 'There is no such delivery'],
+  'callback.unresolved': [400, 'The callback cannot be resolved'],
+  'consent.missing': [403, 'Consent is missing'],
+  'shard.sealed': [503, 'The log is being moved to more shards'],
+  'shard.busy': [429, 'Too much waits to be committed'],
   disposed: [503, 'The edge is shutting down'],
   'request.malformed': [400, 'The body is malformed'],
   'request.media-type': [415, 'The content type is not supported'],
   'request.not-found': [404, 'Not found'],
   'request.method': [405, 'The method is not allowed'],
+  'request.reused-key': [422, 'The idempotency key is of another request'],
+  'access.unconfigured': [401, 'The deployment has no keys'],
+  'access.missing': [401, 'A key is needed'],
+  'access.unknown': [401, 'The key is unknown'],
+  'access.origin': [403, 'The origin is not allowed'],
+  'access.refused': [403, 'The key does not allow this'],
+  'access.limited': [429, 'Too many requests'],
   'edge.overloaded': [503, 'The edge is overloaded'],
   'edge.failed': [500, 'The edge failed'],
 };
@@ -82,6 +105,7 @@ const detailed = new Set<ProblemCode>([
   'producer.gap',
   'producer.fenced',
   'producer.diverged',
+  'chain.broken',
   'limit.exceeded',
 ]);
 
@@ -96,7 +120,7 @@ export function problemResponse({ code, detail, errors, more, headers }: Problem
     ...(errors && { errors }),
     ...more,
   };
-  const retry = status === 503 ? { 'retry-after': '1' } : {};
+  const retry = status === 503 || status === 429 ? { 'retry-after': '1' } : {};
   return new Response(JSON.stringify(body), {
     status,
     headers: {

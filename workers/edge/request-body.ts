@@ -7,25 +7,34 @@ import { refusal } from './problem.ts';
  * @throws HTTPException 415 for another content type or encoding, 400 for what is no UTF-8
  * @throws MillraceError `limit.exceeded`, as soon as it is known
  */
-export async function readBody(request: Request, mediaTypes: readonly string[]): Promise<string> {
+export async function readBody(
+  request: Request,
+  mediaTypes: readonly string[],
+  maximum: number = pushLimits.bytes,
+): Promise<string> {
   checkMediaType(request.headers, mediaTypes);
   const stated = Number(request.headers.get('content-length') ?? 0);
-  if (stated > pushLimits.bytes) throw tooLarge(stated);
+  if (stated > maximum) throw tooLarge(stated, maximum);
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
   let text = '';
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
     bytes += chunk.byteLength;
     // Leaving the loop cancels the body.
-    if (bytes > pushLimits.bytes) throw tooLarge(bytes);
+    if (bytes > maximum) throw tooLarge(bytes, maximum);
     text += decode(decoder, chunk);
   }
   return text + decode(decoder);
 }
 
+/** Without its parameters, in small letters. */
+export function mediaTypeOf(headers: Headers): string {
+  return (headers.get('content-type') ?? 'none').split(';', 1)[0]!.trim().toLowerCase();
+}
+
 function checkMediaType(headers: Headers, mediaTypes: readonly string[]): void {
   const given = headers.get('content-type') ?? 'none';
-  const mediaType = given.split(';', 1)[0]!.trim().toLowerCase();
+  const mediaType = mediaTypeOf(headers);
   const encoding = headers.get('content-encoding') ?? 'identity';
   if (mediaTypes.includes(mediaType) && encoding === 'identity') return;
   const got = encoding === 'identity' ? `content type ${given}` : `content encoding ${encoding}`;
@@ -43,8 +52,7 @@ function decode(decoder: TextDecoder, chunk?: Uint8Array): string {
   }
 }
 
-function tooLarge(actual: number): MillraceError<'limit.exceeded'> {
-  const maximum = pushLimits.bytes;
+function tooLarge(actual: number, maximum: number): MillraceError<'limit.exceeded'> {
   return new MillraceError(
     'limit.exceeded',
     `the body is larger than ${maximum} bytes: split it, nothing of it was stored`,

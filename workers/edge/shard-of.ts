@@ -1,10 +1,12 @@
-/** Which shard an event, a producer or a reader belongs to. There is one, until events are partitioned over several. */
+/** Where shards are. */
+import { MAIN_TENANT } from './access/api-key.ts';
 import type { Env } from './environment.ts';
 import type { ShardCalls } from './shard-calls.ts';
+import { shardName } from './sharding/shard-map.ts';
 
-const SHARD_NAME = 'shard-0';
-
-export function shardOf(env: Env): ShardCalls {
+/** A tenant's logs are objects of their own: no read of one can come to another's. Default: the first shard. */
+export function shardOf(env: Env, tenant: string, name: string = shardName(0, 0)): ShardCalls {
+  const object = tenant === MAIN_TENANT ? name : `${tenant}/${name}`;
   // The binding's own type follows RPC through every field's type; the interface says what is promised.
-  return env.SHARD.getByName(SHARD_NAME) as unknown as ShardCalls;
+  return env.SHARD.getByName(object) as unknown as ShardCalls;
 }

@@ -5,10 +5,8 @@
 import { DurableObject } from 'cloudflare:workers';
 import { isWireError, MillraceError } from '../../src/errors.ts';
 import { hostPorts } from '../../src/ports.ts';
-import { formatCursor } from '../../src/storage/cursor.ts';
-import type { Position } from '../../src/storage/position.ts';
-import { openSqlite } from '../../src/storage/sqlite.ts';
-import type { ProducerHead, Query, Storage } from '../../src/storage/storage.ts';
+import { openSqlite, type SqliteStorage } from '../../src/storage/sqlite.ts';
+import type { Query } from '../../src/storage/storage.ts';
 import type { Count } from '../../src/windows/count.ts';
 import { eventsPerMinute } from '../../src/windows/events-per-minute.ts';
 import {
@@ -16,72 +14,147 @@ import {
   type WindowPage,
   type WindowPageOptions,
 } from '../../src/windows/windowed-view.ts';
-import { readBounded } from './bounded-page.ts';
 import { catchUpWithHead } from './catch-up.ts';
+import { openCommitLog, type CommitLog } from './commit-log.ts';
+import { CommitHints } from './delivery/hints.ts';
 import type { Env } from './environment.ts';
+import { compileFilter } from './event-filter.ts';
 import { logFailure } from './failure-log.ts';
-import { producerHead, publish, push } from './ingest.ts';
+import { isUpgrade, readLiveRequest, refuseLive } from './live-request.ts';
+import { LiveSockets } from './live-sockets.ts';
 import { openLive } from './live.ts';
+import type { Forgotten, ProducerStatement } from './producers.ts';
 import type {
+  KnownLine,
   LinePage,
+  OpenOptions,
+  PageOptions,
   PublishOutcome,
+  PublishRequest,
   PushOutcome,
   Reply,
   ShardCalls,
   ShardPush,
+  ShardStats,
 } from './shard-calls.ts';
+import { ShardLog } from './shard-log.ts';
+import type { SealedShard } from './sharding/shard-map.ts';
+import { subscriptionListOf, tenantOfObject } from './subscription-of.ts';
 import { Upkeep } from './upkeep.ts';
 
 /** Events that the view folds before other requests have their turn. */
 const EVENTS_A_CATCH_UP = 5000;
 
+/** WebSocket close code 1012 (IANA): it comes back. */
+const RESTART = 1012;
+
 export class Shard extends DurableObject<Env> implements ShardCalls {
-  readonly #storage: Storage;
+  readonly #storage: SqliteStorage;
+  readonly #log: CommitLog;
+  readonly #shard: ShardLog;
   readonly #view: WindowedView<Count, number>;
   readonly #upkeep: Upkeep;
+  readonly #hints: CommitHints;
+  readonly #sockets: LiveSockets;
+  #rowsWritten = 0;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     const { sql } = context.storage;
     this.#storage = openSqlite({
-      exec: (statement, ...bindings) => sql.exec(statement, ...bindings).toArray(),
+      exec: (statement, ...bindings) => {
+        const cursor = sql.exec(statement, ...bindings);
+        const rows = cursor.toArray();
+        this.#rowsWritten += cursor.rowsWritten;
+        return rows;
+      },
       transaction: (run) => context.storage.transactionSync(run),
     });
+    this.#log = openCommitLog(this.#storage, () => context.storage.sync());
     this.#view = new WindowedView(this.#storage, eventsPerMinute);
     this.#upkeep = new Upkeep({
       storage: this.#storage,
       catchUp: () => this.#catchUp(),
+      setAlarm: (at) => context.storage.setAlarm(at),
       ports: hostPorts,
       onError: (error) => logFailure('shard upkeep', error),
     });
+    const hint = () => subscriptionListOf(this.env, tenantOfObject(context.id)).hint();
+    this.#hints = new CommitHints({ hint, ports: hostPorts });
+    this.#shard = new ShardLog({
+      name: context.id.name ?? '',
+      log: this.#log,
+      ports: hostPorts,
+      onCommitting: () => this.#upkeep.committing(),
+      onCommitted: () => {
+        this.#upkeep.committed();
+        this.#hints.committed();
+      },
+    });
+    this.#sockets = new LiveSockets({
+      context,
+      storage: this.#log,
+      ports: hostPorts,
+      onError: (error) => logFailure('shard sockets', error),
+    });
+    void context.blockConcurrencyWhile(() => this.#resume());
   }
 
-  publish(lines: readonly string[], untimed: readonly number[]): Promise<Reply<PublishOutcome>> {
-    return this.#committing(() => publish(this.#storage, lines, untimed));
+  publish(request: PublishRequest): Promise<Reply<PublishOutcome>> {
+    return answer(() => this.#shard.publish(request));
   }
 
   push(given: ShardPush): Promise<Reply<PushOutcome>> {
-    return this.#committing(() => push(this.#storage, given));
+    return answer(() => this.#shard.push(given));
   }
 
-  producerHead(producer: string): Promise<Reply<ProducerHead>> {
-    return answer(() => producerHead(this.#storage, producer));
+  producer(producer: string, options?: OpenOptions): Promise<Reply<ProducerStatement>> {
+    return answer(() => this.#shard.producer(producer, options));
   }
 
-  event(id: string): Promise<Reply<string | undefined>> {
-    return answer(async () => (await this.#storage.read({ id, limit: 1 })).events[0]?.line);
+  forgetProducer(producer: string): Promise<Reply<Forgotten>> {
+    return answer(() => this.#shard.forgetProducer(producer));
   }
 
-  page(query: Query): Promise<Reply<LinePage>> {
+  event(id: string, options?: OpenOptions): Promise<Reply<string | undefined>> {
+    return answer(() => this.#shard.event(id, options));
+  }
+
+  compare(
+    lines: readonly string[],
+    untimed: readonly number[],
+  ): Promise<Reply<readonly (KnownLine | null)[]>> {
+    return answer(() => this.#shard.compare(lines, untimed));
+  }
+
+  /** Its live readers connect again, and are told by all shards then. */
+  seal(): Promise<Reply<SealedShard>> {
     return answer(async () => {
-      const { events, next, more, head } = await readBounded(this.#storage, query);
-      checkWithin(head, query.after);
-      return { lines: events.map(({ line }) => line), next, more, head };
+      const sealed = await this.#shard.seal();
+      for (const socket of this.ctx.getWebSockets())
+        socket.close(RESTART, 'connect again from your last cursor');
+      return sealed;
     });
   }
 
-  windows(options: WindowPageOptions): Promise<Reply<WindowPage<Count>>> {
+  page(query: Query, options?: PageOptions): Promise<Reply<LinePage>> {
+    return answer(() => this.#shard.page(query, options));
+  }
+
+  stats(options?: OpenOptions): Promise<Reply<ShardStats>> {
     return answer(async () => {
+      await this.#shard.checkOpen(options);
+      return {
+        ...(await this.#storage.stats()),
+        sockets: this.#sockets.count,
+        rowsWritten: this.#rowsWritten,
+      };
+    });
+  }
+
+  windows(options: WindowPageOptions, open?: OpenOptions): Promise<Reply<WindowPage<Count>>> {
+    return answer(async () => {
+      await this.#shard.checkOpen(open);
       await catchUpWithHead(this.#storage, {
         producer: `window/${eventsPerMinute.name}`,
         step: () => this.#catchUp(),
@@ -92,36 +165,48 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
   }
 
   override async fetch(request: Request): Promise<Response> {
-    const after = new URL(request.url).searchParams.get('after');
-    const stream = await openLive(this.#storage, {
-      after: after === null ? undefined : Number(after),
-      ports: hostPorts,
-    });
-    return new Response(stream, {
-      headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
-    });
+    try {
+      const { after, filter } = readLiveRequest(request);
+      await this.#shard.checkOpen({ open: true });
+      if (isUpgrade(request)) return await this.#sockets.accept(filter, after);
+      const matches = compileFilter(filter);
+      const stream = await openLive(this.#log, {
+        after,
+        matches,
+        ports: hostPorts,
+        signal: this.#shard.ended,
+      });
+      return new Response(stream, {
+        headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
+      });
+    } catch (error) {
+      return refuseLive(error);
+    }
   }
 
-  async #committing<T>(run: () => Promise<T>): Promise<Reply<T>> {
-    const reply = await answer(run);
-    if (reply.ok) this.#upkeep.committed();
-    return reply;
+  override webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): void {
+    this.#sockets.said(socket, text);
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    socket.close(code);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#hints.committed();
+    await this.#upkeep.alarm();
+  }
+
+  /** What a restart has interrupted goes on by itself. */
+  async #resume(): Promise<void> {
+    const { head } = await this.#storage.stats();
+    const read = (await this.#storage.producer(`window/${eventsPerMinute.name}`))?.seq ?? 0;
+    if (read < head && (await this.ctx.storage.getAlarm()) === null) this.#upkeep.arm();
   }
 
   async #catchUp(): Promise<boolean> {
     return (await this.#view.catchUp({ limit: EVENTS_A_CATCH_UP })).length > 0;
   }
-}
-
-/** A reader that waited there would be given, some day, what follows on a position that it never came to. */
-function checkWithin(head: Position, after: Position = 0): void {
-  if (after <= head) return;
-  const cursor = formatCursor(after);
-  throw new MillraceError(
-    'cursor.invalid',
-    `the cursor ${cursor} is past the log's head, ${formatCursor(head)}: it is of another log, or of a state that was lost; leave it out to start from the beginning`,
-    { cursor },
-  );
 }
 
 async function answer<T>(run: () => Promise<T>): Promise<Reply<T>> {

@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface RequestOptions {
+  /** An API key of the edge. */
+  readonly key?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told before each wait for an edge that is out of reach. */
   readonly onRetry?: ((reason: string, delayMs: number) => void) | undefined;
@@ -28,9 +30,9 @@ export async function request(
   init: { readonly method: 'GET' | 'POST'; readonly body?: string },
   options: RequestOptions,
 ): Promise<Answered> {
-  const { signal, attempts = 10 } = options;
+  const { key, signal, attempts = 10 } = options;
   for (let attempt = 1; ; attempt++) {
-    const answer = await tryOnce(address, init, signal);
+    const answer = await tryOnce(address, { ...init, key }, signal);
     if ('status' in answer) return answer;
     const { reason, retryAfterMs } = answer;
     if (attempt >= attempts) throw new Error(`${address.origin} is out of reach: ${reason}.`);
@@ -48,12 +50,18 @@ interface Unanswered {
 
 async function tryOnce(
   address: URL,
-  { method, body }: { readonly method: string; readonly body?: string },
+  {
+    method,
+    body,
+    key,
+  }: { readonly method: string; readonly body?: string; readonly key: string | undefined },
   signal?: AbortSignal,
 ): Promise<Answered | Unanswered> {
   try {
-    const headers: Record<string, string> =
-      body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers: Record<string, string> = {
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
     const init = { method, headers, body: body ?? null, signal: signal ?? null };
     const response = await fetch(address, init);
     const text = await response.text();

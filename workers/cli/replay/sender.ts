@@ -104,6 +104,8 @@ async function ask(address: URL, entries: readonly Entry[], options: SenderOptio
   if (aboutEvents.has(status)) return { ok: false, problem: readProblem(text, status) };
   const answer = status === 200 ? readAnswer(text, entries.length) : undefined;
   if (answer !== undefined) return answer;
+  if (status === 401 || status === 403)
+    throw new LastingError(`${address.origin} refuses the key: ${readProblem(text, status).detail}`);
   throw new LastingError(`${address.href} answers ${status}, and not as an edge does: check --url.`);
 }
 

@@ -1,17 +1,18 @@
 /** The sync routes: `src/sync/protocol.ts` over HTTP. */
+import type { z } from '@hono/zod-openapi';
 import { Hono } from 'hono';
 import { formatTimestamp } from '../../../src/event/timestamp.ts';
-import { hostPorts } from '../../../src/ports.ts';
-import { formatCursor } from '../../../src/storage/cursor.ts';
+import { hostDigest, hostPorts } from '../../../src/ports.ts';
+import { checkLink } from '../../../src/sync/chain.ts';
 import { decodePush, pushLimits, syncPaths, type Push } from '../../../src/sync/protocol.ts';
 import type { EdgeBindings } from '../environment.ts';
 import { checkLine } from '../pushed-line.ts';
 import { parseQuery } from '../parse.ts';
 import { refusal } from '../problem.ts';
 import { readBody } from '../request-body.ts';
-import { headQuery, pullQuery } from '../schema.ts';
-import { unwrap } from '../shard-calls.ts';
-import { shardOf } from '../shard-of.ts';
+import { headQuery, pullQuery, pushQuery } from '../schema.ts';
+import { logOf } from '../sharding/log-of.ts';
+import { takes } from './api.ts';
 
 /** `text/plain` is what a page can send without asking first, as with `navigator.sendBeacon`. */
 const ndjson = ['application/x-ndjson', 'application/ndjson', 'text/plain'];
@@ -24,24 +25,40 @@ interface Rejected {
 
 export const syncRoutes = new Hono<EdgeBindings>()
   .post(syncPaths.push, async (context) => {
-    const push = decodePush(await readBody(context.req.raw, ndjson));
+    parseQuery(pushQuery, context.req.query());
+    const { limits } = context.var.access;
+    const push = decodePush(await readBody(context.req.raw, ndjson, limits?.bodyBytes));
     parseQuery(headQuery, { producer: push.producer });
-    const lines = checkPush(push);
-    const { producer, epoch, seq, count } = push;
-    const outcome = unwrap(await shardOf(context.env).push({ producer, epoch, seq, count, lines }));
+    // First of all: what was altered on the way is sent again, and no event is given up for it.
+    await checkLink(hostDigest!, push);
+    const lines = checkPush(push, Math.min(limits?.events ?? Infinity, pushLimits.events));
+    const outcome = await logOf(context.env, context.var.access.tenant).push({ ...push, lines });
     if ('conflicts' in outcome)
       throw refused(outcome.conflicts.map((index) => ({ index, reason: CONFLICT })));
     return context.json({ ...outcome, time: formatTimestamp(hostPorts.now()) });
   })
-  .get(syncPaths.head, async (context) => {
+  .get(syncPaths.head, takes<{ query: z.input<typeof headQuery> }>(), async (context) => {
     const { producer } = parseQuery(headQuery, context.req.query());
-    const { epoch, seq } = unwrap(await shardOf(context.env).producerHead(producer));
+    const { epoch, seq } = await logOf(context.env, context.var.access.tenant).producer(producer);
     return context.json({ epoch, seq });
   })
-  .get(syncPaths.pull, async (context) => {
+  .get(`${syncPaths.producers}/:producer`, async (context) => {
+    const query = parseQuery(headQuery, { ...context.req.query(), ...context.req.param() });
+    return context.json(await logOf(context.env, context.var.access.tenant).producer(query.producer));
+  })
+  .delete(`${syncPaths.producers}/:producer`, async (context) => {
+    const query = parseQuery(headQuery, { ...context.req.query(), ...context.req.param() });
+    return context.json(
+      await logOf(context.env, context.var.access.tenant).forgetProducer(query.producer),
+    );
+  })
+  .get(syncPaths.pull, takes<{ query: z.input<typeof pullQuery> }>(), async (context) => {
     const { after, limit } = parseQuery(pullQuery, context.req.query());
-    const { lines, next, head, more } = unwrap(await shardOf(context.env).page({ after, limit }));
-    const header = JSON.stringify({ next: formatCursor(next), head: formatCursor(head), more });
+    const { lines, next, head, more } = await logOf(context.env, context.var.access.tenant).page({
+      after,
+      limit,
+    });
+    const header = JSON.stringify({ next, head, more });
     return context.body([header, ...lines, ''].join('\n'), 200, {
       'content-type': 'application/x-ndjson',
       'cache-control': 'no-store',
@@ -51,10 +68,10 @@ export const syncRoutes = new Hono<EdgeBindings>()
 const CONFLICT = 'its id is known with other content';
 
 /** The lines to be stored. @throws HTTPException that lists every line which cannot be */
-function checkPush({ lines }: Push): readonly string[] {
-  if (lines.length > pushLimits.events) {
-    const details = { limit: 'push.events', maximum: pushLimits.events, actual: lines.length };
-    const detail = `the push has ${lines.length} events, the limit is ${pushLimits.events}: split it`;
+function checkPush({ lines }: Push, maximum: number): readonly string[] {
+  if (lines.length > maximum) {
+    const details = { limit: 'push.events', maximum, actual: lines.length };
+    const detail = `the push has ${lines.length} events, the limit is ${maximum}: split it`;
     throw refusal({ code: 'limit.exceeded', detail, more: { details } });
   }
   const rejected: Rejected[] = [];

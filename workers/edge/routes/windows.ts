@@ -1,33 +1,65 @@
-/** The windowed views: `GET /windows/events-per-minute`. */
-import { Hono } from 'hono';
+/** The windowed views: which there are, and `GET /windows/events-per-minute`. */
+import { createRoute, z } from '@hono/zod-openapi';
+import type { TypedResponse } from 'hono';
 import { formatTimestamp } from '../../../src/event/timestamp.ts';
 import type { Count } from '../../../src/windows/count.ts';
 import { eventsPerMinute } from '../../../src/windows/events-per-minute.ts';
 import type { WindowPage, WindowPageOptions, WindowResult } from '../../../src/windows/windowed-view.ts';
-import type { EdgeBindings } from '../environment.ts';
-import { parseQuery } from '../parse.ts';
-import { windowsQuery } from '../schema.ts';
-import { unwrap } from '../shard-calls.ts';
-import { shardOf } from '../shard-of.ts';
+import { windowDefinition, windowResult } from '../answers.ts';
+import { noQuery, windowsQuery } from '../schema.ts';
+import { logOf } from '../sharding/log-of.ts';
+import { createApi, described, jsonAnswer, notStored } from './api.ts';
 
-export const windowRoutes = new Hono<EdgeBindings>().get(
-  `/windows/${eventsPerMinute.name}`,
-  async (context) => {
-    const range = parseQuery(windowsQuery, context.req.query());
-    const shard = shardOf(context.env);
-    const read = async (options: WindowPageOptions) => unwrap(await shard.windows(options));
+const api = createApi();
+
+const definitions = createRoute({
+  method: 'get',
+  path: '/windows',
+  summary: 'The windows that are kept',
+  tags: ['Windows'],
+  request: { query: noQuery },
+  responses: {
+    200: jsonAnswer(
+      'Their definitions',
+      z.object({ windows: z.array(windowDefinition) }).openapi('Windows'),
+    ),
+  },
+});
+
+const results = createRoute({
+  method: 'get',
+  path: `/windows/${eventsPerMinute.name}`,
+  summary: 'Events per type and minute of event time, late ones counted where they belong',
+  tags: ['Windows'],
+  request: { query: windowsQuery },
+  responses: { 200: jsonAnswer('The windows', z.array(windowResult)) },
+});
+
+type Results = TypedResponse<z.output<typeof windowResult>[], 200, 'json'> & Response;
+
+const listed: z.output<typeof windowDefinition> = {
+  name: eventsPerMinute.name,
+  path: results.path,
+  size_ms: eventsPerMinute.sizeMs,
+  offset_ms: eventsPerMinute.offsetMs ?? 0,
+  key: 'type',
+  aggregation: 'count',
+};
+
+export const windowRoutes = api
+  .openapi(described(api, definitions, [400]), (context) =>
+    context.json({ windows: [listed] }, 200, notStored),
+  )
+  .openapi(described(api, results, [400]), async (context) => {
+    const range = context.req.valid('query');
+    const log = logOf(context.env, context.var.access.tenant);
+    const read = (options: WindowPageOptions) => log.windows(options);
     // The first page is read before the answer begins, so that a failure is still a problem and no broken array.
     const first = await read(range);
-    return context.body(
-      jsonArray(first, (after) => read({ ...range, after })),
-      200,
-      {
-        'content-type': 'application/json',
-        'cache-control': 'no-store',
-      },
-    );
-  },
-);
+    const array = jsonArray(first, (after) => read({ ...range, after }));
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+    return context.body(array, 200, headers) as Response as Results;
+  });
 
 /** One array of all pages, each read when the client has taken the one before. */
 function jsonArray(
