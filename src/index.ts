@@ -1,6 +1,14 @@
 /** Millrace: an event kernel for the browser and the edge. The only barrel. */
 export * from './errors.ts';
-export { hostFetch, hostPorts, type Fetch, type Ports, type Undo } from './ports.ts';
+export {
+  hostDigest,
+  hostFetch,
+  hostPorts,
+  type Digest,
+  type Fetch,
+  type Ports,
+  type Undo,
+} from './ports.ts';
 export type { Event } from './event/event.ts';
 export { eventLimits, makeEvent } from './event/event.ts';
 export { isPriority, Priority } from './event/priority.ts';
@@ -9,6 +17,14 @@ export * from './event/catalogue.ts';
 export * from './event/factory.ts';
 export type * from './event/standard-schema.ts';
 export { formatTimestamp, parseTimestamp } from './event/timestamp.ts';
+export {
+  cloudEventTypes,
+  fromCloudEvent,
+  fromCloudEventHeaders,
+  toCloudEvent,
+  toCloudEventHeaders,
+  type CloudEvent,
+} from './event/cloud-events.ts';
 export { decodeLine, encodeLine, fromWire, toWire, type WireEvent } from './event/wire.ts';
 export * from './storage/storage.ts';
 export { StoredEvent } from './storage/stored-event.ts';
@@ -30,14 +46,130 @@ export {
   type WindowRange,
   type WindowResult,
 } from './windows/windowed-view.ts';
-export { count, type Count } from './windows/count.ts';
-export type { Aggregation } from './windows/aggregation.ts';
+export type { Count } from './windows/count.ts';
+export type {
+  Accumulator,
+  Aggregation,
+  EventBatch,
+  NumberInput,
+  StateTable,
+} from './windows/aggregation.ts';
+export { aggregate, mapResult, type Aggregated, type Parts } from './windows/aggregations/aggregate.ts';
+export { avg } from './windows/aggregations/average.ts';
+export {
+  collect,
+  type Collected,
+  type CollectOptions,
+  type CollectState,
+} from './windows/aggregations/collect.ts';
+export { count } from './windows/aggregations/count.ts';
+export { distinct, type DistinctOptions, type DistinctState } from './windows/aggregations/distinct.ts';
+export type { ExactState } from './windows/aggregations/exact.ts';
+export { max, min } from './windows/aggregations/extremes.ts';
+export type { Field } from './windows/aggregations/field.ts';
+export { first, last, type Placed } from './windows/aggregations/first-last.ts';
+export type { States } from './windows/aggregations/list.ts';
+export { operationOn, type Operation, type OperationResult } from './windows/aggregations/operation.ts';
+export {
+  quantiles,
+  type Quantiles,
+  type QuantilesOptions,
+  type QuantilesState,
+} from './windows/aggregations/quantiles.ts';
+export { sum } from './windows/aggregations/sum.ts';
+export { topK, type TopK, type TopKOptions, type TopKState } from './windows/aggregations/top-k.ts';
+export { stream } from './windows/streams/stream.ts';
+export type {
+  EventFlow,
+  JoinedFlow,
+  KeyedFlow,
+  KeyField,
+  KeyOf,
+  ResultFlow,
+  StreamWindowOptions,
+  WindowedFlow,
+} from './windows/streams/stream.ts';
+export type { StreamOptions } from './windows/streams/stream-plan.ts';
+export type { CatchUpStreamOptions, StreamRun } from './windows/streams/stream-run.ts';
+export type { StreamLate, StreamResult } from './windows/streams/stream-result.ts';
+export type { DeadLettersOptions, StreamDeadLetter } from './windows/streams/dead-letters.ts';
+export {
+  fromBus,
+  fromStore,
+  fromTopic,
+  type LiveSource,
+  type StoreSource,
+  type StoreSourceOptions,
+  type StreamSource,
+} from './windows/streams/sources.ts';
+export {
+  documentKey,
+  toBus,
+  toDocuments,
+  toHandler,
+  toLog,
+  toStorage,
+  toTopic,
+  type DocumentsOptions,
+  type HandlerOutputOptions,
+  type Made,
+  type OutputOptions,
+  type ResultEvent,
+  type StreamOutput,
+} from './windows/streams/outputs.ts';
+export type { Total } from './windows/streams/total.ts';
+export type { Joined, JoinedPair, JoinOptions } from './windows/streams/join.ts';
+export {
+  funnelProgress,
+  funnelTotal,
+  type FunnelCounts,
+  type FunnelOptions,
+  type FunnelProgress,
+  type FunnelStep,
+} from './windows/streams/funnel.ts';
+export { visits, type Visit, type VisitOptions } from './windows/streams/visits.ts';
+export {
+  createAggregationProcessor,
+  StreamProcessor,
+  type Processor,
+  type StreamProcessorOptions,
+} from './windows/streams/stream-processor.ts';
 export { eventsPerMinute } from './windows/events-per-minute.ts';
+export {
+  countWindow,
+  days,
+  globalWindow,
+  hopping,
+  session,
+  tumbling,
+  type CountWindowKind,
+  type DayWindowKind,
+  type GlobalWindowKind,
+  type HoppingWindowKind,
+  type SessionWindowKind,
+  type TumblingWindowKind,
+  type WindowKind,
+  type WindowOffset,
+} from './windows/windows.ts';
+export type { Window } from './windows/tumbling.ts';
+export type { Trigger } from './windows/trigger.ts';
+export type { WatermarkOptions } from './windows/watermark.ts';
+export type { StreamWindow, WindowOperatorOptions } from './windows/operator-options.ts';
+export { WindowOperator, type Finished, type WindowCheckpoint } from './windows/window-operator.ts';
+export {
+  WindowedLog,
+  type HandedOn,
+  type WindowedCatchUpOptions,
+  type WindowedLogOptions,
+} from './windows/windowed-log.ts';
+export type * from './windows/window-update.ts';
 export { Pusher, type PusherOptions, type PushState, type PushStatus } from './sync/pusher.ts';
 export { pullInto } from './sync/puller.ts';
-export { httpTransport } from './sync/http-transport.ts';
-export type { SyncTransport } from './sync/transport.ts';
+export { checkLink, extendChain, linkOf, type ChainHead } from './sync/chain.ts';
+export { httpPushTransport, httpTransport } from './sync/http-transport.ts';
+export type { PullTransport, PushTransport, SyncTransport } from './sync/transport.ts';
 export { listDeadLetters, type DeadLetter, type DeadLetterOptions } from './sync/dead-letter.ts';
+export { dropDeadLetters, resendDeadLetters, type RedriveOptions } from './sync/redrive.ts';
 export { readProgress, type SyncProgress } from './sync/progress.ts';
 export { groupCommits } from './storage/group-commit.ts';
 export { remoteStorage, serveStorage, type RemoteStorage } from './storage/remote.ts';
@@ -75,6 +207,7 @@ export {
   PersonalData,
   type PersonalDataOptions,
 } from './storage/event-store/personal-data.ts';
+export { SUBJECT_ERASED } from './storage/event-store/erasure.ts';
 export { webCryptoCipher, type Cipher, type Subtle } from './storage/event-store/cipher.ts';
 export type { InlineFold } from './storage/event-store/inline.ts';
 export { type Decider, type Draft, type DraftOf } from './sourcing/decider.ts';
@@ -91,7 +224,7 @@ export {
   type SaveOptions,
 } from './sourcing/repository.ts';
 export { EventSourcing } from './sourcing/event-sourcing.ts';
-export type { Projection } from './sourcing/projection.ts';
+export type { ErasedDocument, Projection } from './sourcing/projection.ts';
 export { inlineProjection } from './sourcing/inline-projection.ts';
 export { Projector, type ProjectorOptions, type ProjectorStatus } from './sourcing/projector.ts';
 export {

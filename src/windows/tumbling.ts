@@ -17,7 +17,7 @@ export interface TumblingWindows {
 }
 
 /** Some 300 years: every window's start then fits into a sortable key. */
-const MAX_SIZE_MS = 10_000_000_000_000;
+export const MAX_SIZE_MS = 10_000_000_000_000;
 
 /** The start of the window that the time belongs to, before the epoch too. */
 export function windowStart(timestamp: number, { sizeMs, offsetMs = 0 }: TumblingWindows): number {

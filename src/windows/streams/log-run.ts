@@ -1,0 +1,222 @@
+/**
+ * A stream over a store: one consumer, whose checkpoint, watermark, windows and results move in one commit. Of two that
+ * run under one name, each event counts once all the same.
+ */
+import type { Ports, Undo } from '../../ports.ts';
+import { runConsumers } from '../../storage/event-store/run-consumers.ts';
+import type { JsonValue, Storage } from '../../storage/storage.ts';
+import { latenessOf } from '../operator-options.ts';
+import { invalidWindow } from '../windows.ts';
+import type { LateEvent, Processed, WindowCounts, WindowDeadLetter } from '../window-update.ts';
+import { WindowedLog, type HandedOn } from '../windowed-log.ts';
+import { Handing, StoredTotals } from './handing.ts';
+import { bindOutputs, type BoundOutputs } from './bound-outputs.ts';
+import {
+  StoredDeadLetters,
+  type DeadLettersOptions,
+  type Failure,
+  type StreamDeadLetter,
+} from './dead-letters.ts';
+import { Flow } from './flow.ts';
+import { eventFailureId, viewLog, type LogView } from './log-view.ts';
+import { ownIds } from './make-events.ts';
+import { isRefusal, Outbox } from './outbox.ts';
+import { ResultMaker } from './results.ts';
+import type { StoreSource } from './sources.ts';
+import type { StreamOptions, StreamPlan } from './stream-plan.ts';
+import { numbered, type StreamResult } from './stream-result.ts';
+import type { CatchUpStreamOptions, StreamRun } from './stream-run.ts';
+
+/** How many results, and how many late events, were handed on so far. */
+interface Numbers {
+  readonly [field: string]: JsonValue;
+  readonly results: number;
+  readonly late: number;
+}
+
+/** Half of what a commit can hold. More results than that wait in the outbox, to be appended in their turn. */
+const MOST_EVENTS = 5_000;
+const POLL_MS = 5_000;
+
+export class LogRun implements StreamRun {
+  readonly name: string;
+  readonly #options: StreamOptions;
+  readonly #storage: Storage;
+  readonly #ports: Ports;
+  readonly #flow: Flow;
+  readonly #view: LogView;
+  readonly #log: WindowedLog;
+  readonly #maker: ResultMaker;
+  readonly #outputs: BoundOutputs;
+  readonly #outbox: Outbox;
+  readonly #letters: StoredDeadLetters;
+  /** How many events may go into a commit: none once the store has refused them, until those are through. */
+  #room = MOST_EVENTS;
+  #signal: AbortSignal | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  /** @throws MillraceError `query.invalid` for a definition that cannot be */
+  constructor(plan: StreamPlan, options: StreamOptions) {
+    const { name, ports, batchEvents, watermark, time, source, retainMs } = options;
+    const { store, types } = sourceOf(plan);
+    this.name = name;
+    this.#options = options;
+    this.#storage = store.storage;
+    this.#ports = ports;
+    this.#flow = new Flow(plan.branches);
+    this.#view = viewLog(store, this.#flow, ({ id }) => id.startsWith(ownIds(name)));
+    this.#maker = new ResultMaker(plan.windows);
+    this.#outputs = bindOutputs(plan);
+    this.#letters = new StoredDeadLetters(store.storage, name);
+    this.#outbox = new Outbox({ stream: name, store, ports, letters: this.#letters });
+    const windows = {
+      windows: this.#maker.windows,
+      key: plan.key,
+      watermark,
+      time,
+      source,
+      retainMs,
+      name,
+      ports,
+    };
+    this.#log = new WindowedLog(this.#view.storage, windows, {
+      types,
+      pageEvents: batchEvents,
+      handOn: (processed) => this.#handOn(processed),
+      onCommitted: () => this.#drain(),
+    });
+  }
+
+  get watermark(): number {
+    return this.#log.operator.watermark;
+  }
+
+  get counts(): WindowCounts {
+    return this.#log.operator.counts;
+  }
+
+  get size(): { readonly keys: number; readonly rows: number } {
+    return this.#log.operator.size;
+  }
+
+  catchUp({ signal, limit }: CatchUpStreamOptions = {}): Promise<void> {
+    return this.#run(signal, async () => {
+      const before = await this.#log.checkpoint();
+      await this.#log.catchUp({ signal, limit });
+      const isIdle = (await this.#log.checkpoint()) === before;
+      // The clock alone may complete what is open.
+      if (isIdle && this.size.rows > 0) await this.#log.tick();
+    });
+  }
+
+  finish(): Promise<void> {
+    return this.#run(undefined, () => this.#log.finish());
+  }
+
+  start(): Undo {
+    const { ports, pollMs = POLL_MS, onError } = this.#options;
+    return runConsumers(this.#storage, [this], { ports, pollMs, onError });
+  }
+
+  get droppedDeadLetters(): number {
+    return 0;
+  }
+
+  deadLetters(options: DeadLettersOptions = {}): Promise<readonly StreamDeadLetter[]> {
+    return this.#letters.list(options);
+  }
+
+  dropDeadLetters(ids: readonly string[]): Promise<void> {
+    return this.#letters.drop(ids);
+  }
+
+  #run(signal: AbortSignal | undefined, task: () => Promise<void>): Promise<void> {
+    const run = this.#running.then(async () => {
+      this.#signal = signal;
+      // What waits comes before what is new.
+      await this.#drain();
+      try {
+        await task();
+      } catch (error) {
+        if (!isRefusal(error) || this.#room === 0) throw error;
+        // The store refuses one of the events: from the outbox, it is found, and the others are appended.
+        this.#room = 0;
+        await task();
+      } finally {
+        this.#room = MOST_EVENTS;
+      }
+    });
+    this.#running = run.catch(() => undefined);
+    return run;
+  }
+
+  async #drain(): Promise<void> {
+    const { results, late } = this.#outputs;
+    for (const bound of results) await this.#outbox.drain(bound, this.#signal);
+    for (const bound of late) await this.#outbox.drain(bound, this.#signal);
+  }
+
+  /** What a step brings, for its commit: it changes nothing by itself. */
+  async #handOn(processed: Processed): Promise<HandedOn> {
+    const at = this.#ports.now();
+    const totals = new StoredTotals(this.#storage, this.name);
+    const made = await this.#maker.make(processed.updates, totals);
+    for (const window of this.#maker.totalled)
+      await totals.forget(window.name, this.watermark - latenessOf(window, this.#latest));
+    const numbers = await this.#numbers();
+    const results = numbered(made.updates, numbers.results) as readonly StreamResult[];
+    const late = numbered(processed.late.map(this.#fromSource), numbers.late);
+    const handing = new Handing(this.#outbox, at, this.#room);
+    for (const bound of this.#outputs.results) handing.add(bound, results);
+    for (const bound of this.#outputs.late) handing.add(bound, late);
+    const failures = [
+      ...this.#view.takeFailures(),
+      ...processed.deadLetters.map(this.#failureOf),
+      ...made.failures,
+      ...handing.failures,
+    ];
+    const letters = failures.map((failure) => this.#letters.entry(failure, at));
+    const next: Numbers = {
+      results: numbers.results + results.length,
+      late: numbers.late + late.length,
+    };
+    const counted = results.length + late.length > 0 ? [[this.#numbersKey, next] as const] : [];
+    return { events: handing.events, put: [...handing.put, ...totals.put, ...letters, ...counted] };
+  }
+
+  readonly #fromSource = (late: LateEvent): LateEvent => ({
+    ...late,
+    event: this.#flow.originOf(late.event).event ?? late.event,
+  });
+
+  readonly #failureOf = ({ event, error }: WindowDeadLetter): Failure => {
+    const origin = this.#flow.originOf(event);
+    return { id: eventFailureId(origin.position!, 'window'), handler: 'window', error, origin };
+  };
+
+  /** As the operator has it: its windows are in a storage. */
+  get #latest(): Parameters<typeof latenessOf>[1] {
+    return { storage: this.#storage, retainMs: this.#options.retainMs };
+  }
+
+  async #numbers(): Promise<Numbers> {
+    const kept = await this.#storage.get(this.#numbersKey);
+    return (kept as Numbers | undefined) ?? { results: 0, late: 0 };
+  }
+
+  get #numbersKey(): string {
+    return `stream/${this.name}`;
+  }
+}
+
+function sourceOf({ sources }: StreamPlan): StoreSource {
+  const [source, ...others] = sources.filter((source) => source.kind === 'store');
+  const same = others.every((other) => other.store.storage === source?.store.storage);
+  if (source === undefined || !same || others.length + 1 < sources.length) {
+    const reason = 'must be of one store, or all of them live: pull one log into the other first';
+    throw invalidWindow('source', sources.map(({ kind }) => kind).join(' and '), reason);
+  }
+  const all = [source, ...others].map(({ types }) => types);
+  const types = all.includes(undefined) ? undefined : [...new Set(all.flatMap((own) => own ?? []))];
+  return { ...source, types };
+}
