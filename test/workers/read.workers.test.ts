@@ -182,7 +182,6 @@ describe('an address that there is not', () => {
     '/events/type',
     '/sync',
     '/sync/nothing',
-    '/windows',
     '/windows/none',
     '/events/a/b',
     '//events',
