@@ -17,6 +17,33 @@ export function openTable<State extends JsonValue, Value>(
   return aggregation.table?.() ?? new AccumulatorTable(aggregation);
 }
 
+/** The aggregation of an accumulator: its plain form opens one for each step. */
+export function byAccumulator<State extends JsonValue, Value>(
+  initial: () => State,
+  accumulator: () => Accumulator<State, Value>,
+): Aggregation<State, Value> {
+  const open = (state: State): Accumulator<State, Value> => {
+    const opened = accumulator();
+    opened.load(state);
+    return opened;
+  };
+  return {
+    initial,
+    add(state, event) {
+      const opened = open(state);
+      opened.fold(opened.read(event));
+      return opened.state();
+    },
+    merge(left, right) {
+      const opened = open(left);
+      opened.merge(open(right));
+      return opened.state();
+    },
+    result: (state) => open(state).result(),
+    accumulator,
+  };
+}
+
 class PlainAccumulator<State extends JsonValue, Value> implements Accumulator<State, Value> {
   readonly #aggregation: Aggregation<State, Value>;
   #state: State;

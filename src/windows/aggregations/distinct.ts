@@ -5,6 +5,7 @@
  */
 import type { Event } from '../../event/event.ts';
 import type { Accumulator, Aggregation } from '../aggregation.ts';
+import { byAccumulator } from './accumulators.ts';
 import { fieldReader, invalidOption, type Field, type FieldReader } from './field.ts';
 import { hash53 } from './hash.ts';
 import { estimate, HASH_BITS } from './hyperloglog.ts';
@@ -34,26 +35,10 @@ export function distinct(
   if (!Number.isInteger(precision) || precision < 4 || precision > 16)
     throw invalidOption('/precision', precision, 'must be a whole number from 4 to 16');
   const reader = fieldReader(field);
-  const open = (state: DistinctState): DistinctAccumulator => {
-    const opened = new DistinctAccumulator(reader, precision);
-    opened.load(state);
-    return opened;
-  };
-  return {
-    initial: () => [],
-    add(state, event) {
-      const opened = open(state);
-      opened.fold(opened.read(event));
-      return opened.state();
-    },
-    merge(left, right) {
-      const opened = open(left);
-      opened.merge(open(right));
-      return opened.state();
-    },
-    result: (state) => open(state).result(),
-    accumulator: () => new DistinctAccumulator(reader, precision),
-  };
+  return byAccumulator<DistinctState, number>(
+    () => [],
+    () => new DistinctAccumulator(reader, precision),
+  );
 }
 
 /** Texts are hashed as they are, and so differently from what else has that JSON. */

@@ -5,6 +5,7 @@
  */
 import type { Event } from '../../event/event.ts';
 import type { Accumulator, Aggregation, NumberInput } from '../aggregation.ts';
+import { byAccumulator } from './accumulators.ts';
 import { invalidOption, numberInput, type Field } from './field.ts';
 import { between, bucketOf, bucketsPerDoubling, LEAST } from './log-buckets.ts';
 
@@ -44,26 +45,10 @@ export function quantiles(
   check({ of, error, buckets });
   const input = numberInput(field);
   const shape = { input, of: [...of], buckets, perDoubling: bucketsPerDoubling(error) };
-  const open = (state: QuantilesState): QuantilesAccumulator => {
-    const opened = new QuantilesAccumulator(shape);
-    opened.load(state);
-    return opened;
-  };
-  return {
-    initial: () => [0, 0, [], []],
-    add(state, event) {
-      const opened = open(state);
-      opened.fold(opened.read(event));
-      return opened.state();
-    },
-    merge(left, right) {
-      const opened = open(left);
-      opened.merge(open(right));
-      return opened.state();
-    },
-    result: (state) => open(state).result(),
-    accumulator: () => new QuantilesAccumulator(shape),
-  };
+  return byAccumulator<QuantilesState, Quantiles>(
+    () => [0, 0, [], []],
+    () => new QuantilesAccumulator(shape),
+  );
 }
 
 function check({ of, error, buckets }: Required<QuantilesOptions>): void {

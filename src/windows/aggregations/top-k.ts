@@ -5,6 +5,7 @@
 import type { Event } from '../../event/event.ts';
 import type { JsonValue } from '../../storage/storage.ts';
 import type { Accumulator, Aggregation } from '../aggregation.ts';
+import { byAccumulator } from './accumulators.ts';
 import { fieldReader, invalidOption, invalidValue, type Field } from './field.ts';
 import { valueText } from './value-text.ts';
 
@@ -52,27 +53,10 @@ export function topK(
   if (!Number.isInteger(capacity) || capacity < k || capacity > MAX_CAPACITY)
     throw invalidOption('/capacity', capacity, `must be a whole number from k to ${MAX_CAPACITY}`);
   const reader = textReader(field);
-  const accumulator = (): TopKAccumulator => new TopKAccumulator(reader, k, capacity);
-  const open = (state: TopKState): TopKAccumulator => {
-    const opened = accumulator();
-    opened.load(state);
-    return opened;
-  };
-  return {
-    initial: () => [0, []],
-    add(state, event) {
-      const opened = open(state);
-      opened.fold(opened.read(event));
-      return opened.state();
-    },
-    merge(left, right) {
-      const opened = open(left);
-      opened.merge(open(right));
-      return opened.state();
-    },
-    result: (state) => open(state).result(),
-    accumulator,
-  };
+  return byAccumulator(
+    (): TopKState => [0, []],
+    () => new TopKAccumulator(reader, k, capacity),
+  );
 }
 
 type TextReader = (event: Event) => string | undefined;
