@@ -2,44 +2,26 @@
  * A device whose clock is a day ahead: what it captures is at the edge in its order, with the times that it was captured
  * with, and the edge knows how far the clock is off.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startEdge, type EdgeProcess } from '../../demo/edge-process.ts';
+import { expect, test } from 'vitest';
 import { parseTimestamp } from '../../src/event/timestamp.ts';
-import { launchBrowser, type KillableBrowser } from './browser.ts';
 import { DemoPage } from './demo-page.ts';
+import { useDevice } from './device.ts';
 import { edgeEvents, reading } from './edge-log.ts';
 
 const DAY = 86_400_000;
 /** To stand before a script, of the page and of its worker: `Date.now` is a day ahead from then on. */
 const AHEAD = `if (!Date.ahead) { const { now } = Date; Date.now = () => now() + ${DAY}; Date.ahead = true; }\n`;
 
-let folder: string;
-let edge: EdgeProcess;
-let browser: KillableBrowser;
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'millrace-clock-'));
-  edge = await startEdge({ stateDir: join(folder, 'state'), quiet: true });
-  browser = await launchBrowser(join(folder, 'profile'));
-});
-
-afterEach(async () => {
-  await browser.kill();
-  await edge.kill();
-  rmSync(folder, { recursive: true, force: true });
-});
+const device = useDevice();
 
 async function openAhead(): Promise<DemoPage> {
-  const page = await browser.newPage();
+  const page = await device.browser.newPage();
   await page.route('**/*.js*', async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: AHEAD + (await response.text()) });
   });
   const demo = new DemoPage(page);
-  await demo.open(`http://localhost:${edge.port}`);
+  await demo.open(`http://localhost:${device.edge.port}`);
   return demo;
 }
 
@@ -64,7 +46,7 @@ test('a clock that is a day ahead changes neither the order nor the times, and i
   await settled();
   await capture(ahead, 'b', 5);
   await settled();
-  const events = (await edgeEvents(edge)).filter(({ type }) => type === 'page.viewed');
+  const events = (await edgeEvents(device.edge)).filter(({ type }) => type === 'page.viewed');
   const own = events.filter(({ data }) => /^[ab]\//.test((data as { path: string }).path));
   expect(own.map(({ data }) => (data as { path: string }).path)).toEqual(
     ['a', 'b'].flatMap((name) => [0, 1, 2, 3, 4].map((index) => `${name}/${index}`)),
@@ -86,8 +68,8 @@ test('a clock that is a day ahead changes neither the order nor the times, and i
         });
       }),
   );
-  const response = await fetch(`${edge.url}/sync/producers/${producer}`, {
-    headers: reading(edge.keys),
+  const response = await fetch(`${device.edge.url}/sync/producers/${producer}`, {
+    headers: reading(device.edge.keys),
   });
   const { skewMs } = (await response.json()) as { skewMs: number };
   expect(Math.abs(skewMs + DAY)).toBeLessThan(10_000);

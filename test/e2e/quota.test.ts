@@ -2,29 +2,11 @@
  * The browser's quota is used up while the edge is out of reach: the page holds what the log cannot take, sheds by
  * priority what it cannot hold, and loses nothing else; once there is room again, all of it is in the log, in order.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startEdge, type EdgeProcess } from '../../demo/edge-process.ts';
-import { launchBrowser, type KillableBrowser } from './browser.ts';
+import { expect, test } from 'vitest';
 import { DemoPage } from './demo-page.ts';
+import { useDevice } from './device.ts';
 
-let folder: string;
-let edge: EdgeProcess;
-let browser: KillableBrowser;
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'millrace-quota-'));
-  edge = await startEdge({ stateDir: join(folder, 'state'), quiet: true });
-  browser = await launchBrowser(join(folder, 'profile'));
-});
-
-afterEach(async () => {
-  await browser.kill();
-  await edge.kill();
-  rmSync(folder, { recursive: true, force: true });
-});
+const device = useDevice();
 
 interface Held {
   /** Events of each priority that were shed. */
@@ -87,9 +69,9 @@ async function idsFrom(position: number): Promise<readonly string[]> {
 }
 
 test('the page holds what the log cannot take, sheds by priority, and loses nothing that it holds', async () => {
-  const page = await browser.newPage();
+  const page = await device.browser.newPage();
   const devtools = await page.context().newCDPSession(page);
-  const origin = `http://localhost:${edge.port}`;
+  const origin = `http://localhost:${device.edge.port}`;
   await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 6_000_000 });
   const demo = new DemoPage(page);
   await demo.open(origin);
