@@ -21,6 +21,9 @@ export interface BoundedQueueOptions {
   readonly policy: OverflowPolicy;
 }
 
+/** Told of each value that is shed after it was queued. */
+export type OnDropped<T> = (value: T) => void;
+
 /** The most that wait for room in one queue; what comes then is refused, as under `fail`. */
 export const MAX_WAITING_FOR_ROOM = 10_000;
 
@@ -43,16 +46,18 @@ export class BoundedQueue<T> {
   readonly #ready = new Chain<Lane<T>>();
   /** Beyond the capacity, in the order of their coming: their publishers wait. */
   readonly #waiting = new Set<Entry<T>>();
+  readonly #onDropped: OnDropped<T> | undefined;
   #dropped = 0;
   #refused = 0;
 
   /** @throws MillraceError `query.invalid` */
-  constructor(options: BoundedQueueOptions) {
+  constructor(options: BoundedQueueOptions, onDropped?: OnDropped<T>) {
     checkNumber('capacity', options.capacity, 1, 'whole');
     if (!POLICIES.includes(options.policy))
       throw invalidOption('policy', options.policy, `must be one of ${POLICIES.join(', ')}`);
     this.#capacity = options.capacity ?? 1000;
     this.#policy = options.policy;
+    this.#onDropped = onDropped;
   }
 
   /** Those whose publishers wait included. */
@@ -161,6 +166,7 @@ export class BoundedQueue<T> {
     const { lane } = entry;
     this.#dropped++;
     this.#remove(entry);
+    this.#onDropped?.(entry.value);
     if (lane.first !== undefined || lane.busy) return;
     this.#ready.remove(lane);
     this.#forget(lane);

@@ -12,6 +12,7 @@ import {
   type HandlerFunction,
   type HandlerOutcome,
 } from './event-handler.ts';
+import type { CallProbe } from './call-probe.ts';
 import type { Failures } from './failures.ts';
 import { checkRetry, retryDelayMs, type RetryOptions } from './retry.ts';
 import { isThenable } from './thenable.ts';
@@ -33,7 +34,8 @@ interface Failed {
 
 export class Delivery {
   readonly #name: string;
-  readonly #handle: HandlerFunction;
+  readonly #handler: HandlerFunction;
+  #handle: HandlerFunction;
   readonly #options: DeliveryOptions;
   readonly #ports: Ports;
   readonly #failures: Failures;
@@ -52,6 +54,7 @@ export class Delivery {
     checkNumber('timeoutMs', options.timeoutMs, 1);
     checkRetry(options.retry);
     this.#name = name;
+    this.#handler = handle;
     this.#handle = handle;
     this.#options = options;
     this.#ports = ports;
@@ -65,6 +68,11 @@ export class Delivery {
     if (first === undefined) return { handler: this.#name, status: 'handled', attempts: 1 };
     if (isThenable(first) || this.#goesOn(1)) return this.#deliver(event, topic, first);
     return this.#giveUp(event, topic, first.error, 1);
+  }
+
+  /** Has the handler's attempts looked at, each for itself, until it is `undefined`. */
+  probe(probe: CallProbe | undefined): void {
+    this.#handle = probe === undefined ? this.#handler : probe(this.#name, this.#handler);
   }
 
   /** Aborts what runs, and ends what waits for a retry: that is a dead letter then. It can be resumed. */
@@ -191,6 +199,6 @@ function timeoutError(what: string, timeoutMs: number): MillraceError<'timeout'>
   return new MillraceError('timeout', text, { what, timeoutMs });
 }
 
-function stoppedError(what: string, reason: string | undefined): MillraceError<'disposed'> {
+export function stoppedError(what: string, reason: string | undefined): MillraceError<'disposed'> {
   return new MillraceError('disposed', `${what} was ${reason} while it ran`, { what });
 }

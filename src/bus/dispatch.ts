@@ -6,6 +6,7 @@ import type { Event } from '../event/event.ts';
 import type { MaybePromise } from '../storage/storage.ts';
 import type { Attempt, HandlerFunction, HandlerOutcome } from './event-handler.ts';
 import type { Failures } from './failures.ts';
+import type { Sampling } from './sampling.ts';
 import { isThenable } from './thenable.ts';
 
 export interface Subscriber {
@@ -14,11 +15,31 @@ export interface Subscriber {
   /** Rises with each subscription: among equals the first comes first. */
   readonly order: number;
   /** Answers an `Outcome` where it is not plain success, if `guarded`; else it is the handler itself. */
-  readonly call: HandlerFunction;
+  call: HandlerFunction;
   readonly guarded: boolean;
   /** Not once it is unsubscribed: a dispatch that runs passes it over. */
   live: boolean;
+  readonly counts: LiveCounts;
 }
+
+/** Whole numbers since the subscription. What was neither skipped nor failed was handled, or still is. */
+export interface HandlerCounts {
+  /** Events that were brought to it. */
+  received: number;
+  /** Its filter, `canHandle` or its end said no. */
+  skipped: number;
+  /** Given up: dead letters. */
+  failed: number;
+  /** Attempts beyond the first of an event. */
+  retried: number;
+}
+
+/** What a handler counts, and once it has ended also where all that have ended are counted. */
+export interface LiveCounts extends HandlerCounts {
+  ended: HandlerCounts | undefined;
+}
+
+export const noCounts: Readonly<HandlerCounts> = { received: 0, skipped: 0, failed: 0, retried: 0 };
 
 export interface PublishReport {
   /** As the handlers got it: a middleware may have changed it. */
@@ -51,15 +72,47 @@ export class Outcome implements HandlerOutcome {
 
 const FIRST_ATTEMPT: Attempt = Object.freeze({ attempt: 1, signal: undefined });
 
-/** Calls them in their order, one after another, and waits for none: the report comes when the last has answered. */
+/**
+ * Calls them in their order, one after another, and waits for none: the report comes when the last has answered. What
+ * they received is counted by the caller.
+ */
 export function dispatch(
   subscribers: readonly Subscriber[],
   event: Event,
   failures: Failures,
 ): MaybePromise<PublishReport> {
   const report = new DispatchReport(event, subscribers);
-  let pending: Pending | undefined;
-  for (let index = 0; index < subscribers.length; index++) {
+  const pending = callAll({ report, subscribers, failures }, 0, subscribers.length, undefined);
+  return pending === undefined ? report : pending.settled();
+}
+
+/** As `dispatch`, with one of the calls timed. */
+export function dispatchTimed(
+  subscribers: readonly Subscriber[],
+  event: Event,
+  failures: Failures,
+  sampling: Sampling,
+): MaybePromise<PublishReport> {
+  if (subscribers.length === 0) return dispatch(subscribers, event, failures);
+  const run: Run = { report: new DispatchReport(event, subscribers), subscribers, failures };
+  const timed = sampling.pick(subscribers.length);
+  const before = callAll(run, 0, timed, undefined);
+  const then = callTimed(run, timed, before, sampling);
+  const pending = callAll(run, timed + 1, subscribers.length, then);
+  return pending === undefined ? run.report : pending.settled();
+}
+
+interface Run {
+  readonly report: DispatchReport;
+  readonly subscribers: readonly Subscriber[];
+  readonly failures: Failures;
+}
+
+function callAll(run: Run, from: number, to: number, before: Pending | undefined): Pending | undefined {
+  const { report, subscribers, failures } = run;
+  const { event } = report;
+  let pending = before;
+  for (let index = from; index < to; index++) {
     const subscriber = subscribers[index]!;
     if (!subscriber.live) {
       report.skip(index);
@@ -68,16 +121,48 @@ export function dispatch(
     try {
       const { call } = subscriber;
       const answer = call(event, FIRST_ATTEMPT);
-      if (answer === undefined) continue;
-      if (isThenable(answer)) {
-        pending ??= new Pending(report, failures);
-        pending.add(index, subscriber, answer);
-      } else if (subscriber.guarded) report.note(index, answer);
+      if (answer !== undefined) pending = take(run, index, answer, pending);
     } catch (error) {
       report.fail(index, error, failures);
     }
   }
-  return pending === undefined ? report : pending.settled();
+  return pending;
+}
+
+/** From a place of its own: the engine knows the calls of the loop by what they call. */
+function callTimed(
+  run: Run,
+  index: number,
+  pending: Pending | undefined,
+  sampling: Sampling,
+): Pending | undefined {
+  const { report, failures } = run;
+  const subscriber = run.subscribers[index]!;
+  if (!subscriber.live) report.skip(index);
+  else
+    try {
+      const call = (): unknown => subscriber.call(report.event, FIRST_ATTEMPT);
+      return take(run, index, sampling.time(subscriber.name, call), pending);
+    } catch (error) {
+      report.fail(index, error, failures);
+    }
+  return pending;
+}
+
+function take(
+  { report, subscribers, failures }: Run,
+  index: number,
+  answer: unknown,
+  before: Pending | undefined,
+): Pending | undefined {
+  const subscriber = subscribers[index]!;
+  if (isThenable(answer)) {
+    const pending = before ?? new Pending(report, failures);
+    pending.add(index, subscriber, answer);
+    return pending;
+  }
+  if (subscriber.guarded) report.note(index, answer);
+  return before;
 }
 
 class DispatchReport implements PublishReport {
@@ -114,7 +199,11 @@ class DispatchReport implements PublishReport {
   }
 
   note(index: number, answer: unknown): void {
-    if (answer instanceof Outcome) (this.#noted ??= new Map()).set(index, answer);
+    if (!(answer instanceof Outcome)) return;
+    (this.#noted ??= new Map()).set(index, answer);
+    const { counts } = this.#subscribers[index]!;
+    count(counts, answer);
+    if (counts.ended !== undefined) count(counts.ended, answer);
   }
 
   skip(index: number): void {
@@ -136,6 +225,11 @@ class DispatchReport implements PublishReport {
     for (const outcome of this.#noted?.values() ?? []) if (outcome.status === status) count++;
     return count;
   }
+}
+
+function count(counts: HandlerCounts, { status, attempts }: Outcome): void {
+  if (status !== 'handled') counts[status]++;
+  if (attempts > 1) counts.retried += attempts - 1;
 }
 
 /** The answers that are still to come. */

@@ -12,13 +12,22 @@ import { MillraceError } from '../errors.ts';
 import type { Catalogue, DataOf, EventSchemas, TypeOf } from '../event/catalogue.ts';
 import { asMadeEvent, type Event } from '../event/event.ts';
 import { hostPorts, type Ports, type Undo } from '../ports.ts';
+import { madeEventOf, type DeadLetter } from '../storage/dead-letters/dead-letter.ts';
+import {
+  HostDeadLetters,
+  type DeadLetters,
+  type DeadLetterStore,
+  type Retried,
+} from '../storage/dead-letters/dead-letters.ts';
+import { MemoryDeadLetters } from '../storage/dead-letters/memory-dead-letters.ts';
 import type { MaybePromise } from '../storage/storage.ts';
-import { DeadLetterList, type DeadLetterSink } from './dead-letters.ts';
-import { dispatch, type PublishReport } from './dispatch.ts';
+import { dispatch, dispatchTimed, type PublishReport } from './dispatch.ts';
+import type { CallProbe } from './call-probe.ts';
 import { checkNumber, invalidOption, type Handler } from './event-handler.ts';
 import { EventStream, type EventStreamOptions } from './event-stream.ts';
 import { Failures, type ErrorSink } from './failures.ts';
-import { passThrough, type Middleware, type NamedMiddleware } from './middleware.ts';
+import { MiddlewareChain, type Middleware, type NamedMiddleware } from './middleware.ts';
+import { Sampling, type CallObserver } from './sampling.ts';
 import {
   selectorText,
   type BusEvent,
@@ -27,7 +36,7 @@ import {
   type TypeSelector,
 } from './selector.ts';
 import type { SubscribeOptions } from './subscriber.ts';
-import { Subscriptions, type Subscription } from './subscriptions.ts';
+import { Subscriptions, type Subscription, type SubscriptionStats } from './subscriptions.ts';
 import { Turns } from './turns.ts';
 import { isThenable } from './thenable.ts';
 
@@ -36,8 +45,8 @@ export interface EventBusOptions<Schemas extends EventSchemas> {
   readonly catalogue?: Catalogue<Schemas> | undefined;
   /** Hears of every failed attempt. Default: the console. */
   readonly onError?: ErrorSink | undefined;
-  /** Where events go that a handler was given up on. Default: a list of 1,000 in memory, `deadLetters`. */
-  readonly deadLetters?: DeadLetterSink | undefined;
+  /** Where events are kept that a handler was given up on. Default: in memory, the last 1,000. */
+  readonly deadLetters?: DeadLetterStore | undefined;
   /** Default: the host's. */
   readonly ports?: Ports | undefined;
 }
@@ -49,24 +58,41 @@ export interface WaitOptions<E extends Event = Event> {
   readonly timeoutMs?: number | undefined;
 }
 
+/** Whole numbers since the bus was made. */
+export interface BusStats extends SubscriptionStats {
+  /** Events that a middleware did not pass on. */
+  readonly dropped: number;
+  /** Events that a middleware failed on before it passed them on. */
+  readonly failed: number;
+  /** Events that wait for their turn now. */
+  readonly waiting: number;
+}
+
 export class EventBus<Schemas extends EventSchemas = {}> {
-  readonly deadLetters: DeadLetterSink;
+  /** What handlers and middleware were given up on. Driven again, an event comes to the one that failed, alone. */
+  readonly deadLetters: DeadLetters;
   readonly #ports: Ports;
   readonly #catalogue: Catalogue<Schemas> | undefined;
   readonly #failures: Failures;
   readonly #subscriptions: Subscriptions;
   readonly #turns: Turns;
-  #layers: readonly NamedMiddleware[] = [];
+  readonly #middleware: MiddlewareChain;
+  readonly #sampling = new Sampling();
   #used = 0;
   #closed = false;
 
   constructor(options: EventBusOptions<Schemas> = {}) {
-    this.deadLetters = options.deadLetters ?? new DeadLetterList();
+    const letters = options.deadLetters ?? new MemoryDeadLetters();
     this.#ports = options.ports ?? hostPorts;
+    this.deadLetters = new HostDeadLetters(letters, {
+      now: () => this.#ports.now(),
+      retry: (letter) => this.#redeliver(letter),
+    });
     this.#catalogue = options.catalogue;
-    this.#failures = new Failures(options.onError, this.deadLetters, this.#ports);
+    this.#failures = new Failures('bus', options.onError, letters, this.#ports);
     this.#subscriptions = new Subscriptions({ ports: this.#ports, failures: this.#failures });
     this.#turns = new Turns((event) => this.#publish(event));
+    this.#middleware = new MiddlewareChain(this.#failures);
   }
 
   /**
@@ -106,10 +132,7 @@ export class EventBus<Schemas extends EventSchemas = {}> {
       throw invalidOption('middleware', middleware, 'must be a function');
     const name = middleware.name === '' ? `middleware-${++this.#used}` : middleware.name;
     const layer: NamedMiddleware = { name, call: middleware as unknown as Middleware };
-    this.#layers = [...this.#layers, layer];
-    return () => {
-      this.#layers = this.#layers.filter((other) => other !== layer);
-    };
+    return this.#middleware.add(layer);
   }
 
   /**
@@ -131,23 +154,6 @@ export class EventBus<Schemas extends EventSchemas = {}> {
   publishAll(events: Iterable<BusEvent<Schemas>>): MaybePromise<readonly PublishReport[]> {
     const reports = Array.from(events, (event) => this.publish(event));
     return reports.some(isThenable) ? Promise.all(reports) : (reports as PublishReport[]);
-  }
-
-  /**
-   * Brings a dead letter's event once more to the one handler that failed, past the middleware.
-   *
-   * @throws MillraceError `query.invalid` where no such handler is subscribed
-   */
-  redeliver({
-    event,
-    handler,
-  }: {
-    readonly event: Event;
-    readonly handler: string;
-  }): MaybePromise<PublishReport> {
-    const subscriber = this.#subscriptions.named(handler);
-    if (subscriber === undefined) throw invalidOption('handler', handler, 'must be subscribed');
-    return dispatch([subscriber], event, this.#failures);
   }
 
   /**
@@ -207,6 +213,22 @@ export class EventBus<Schemas extends EventSchemas = {}> {
     return stream as unknown as EventStream<SelectedEvent<Schemas, Selector>>;
   }
 
+  /** What has come to the handlers, and what of it failed. Costs a publish nothing but one count a type. */
+  stats(): BusStats {
+    const { dropped, failed } = this.#middleware;
+    return { ...this.#subscriptions.stats(), dropped, failed, waiting: this.#turns.waiting };
+  }
+
+  /** Has a handler's call timed now and then. One observer at a time: another takes its place. */
+  observe(observer: CallObserver): Undo {
+    return this.#sampling.observe(observer);
+  }
+
+  /** Looks at every call of a handler, retries each for itself. One probe at a time: another takes its place. */
+  probe(probe: CallProbe): Undo {
+    return this.#subscriptions.probe(probe);
+  }
+
   /** Ends every subscription, stream and wait. Publishing then throws `disposed`. Closing again does nothing. */
   close(): void {
     this.#closed = true;
@@ -218,14 +240,35 @@ export class EventBus<Schemas extends EventSchemas = {}> {
   }
 
   #publish(event: Event): MaybePromise<PublishReport> {
-    if (this.#layers.length === 0) return this.#dispatch(event);
-    const last = (event: Event): MaybePromise<PublishReport> =>
-      this.#turns.resume(() => this.#dispatch(event));
-    return passThrough(this.#layers, event, last, this.#failures);
+    if (this.#middleware.length === 0) return this.#dispatch(event);
+    return this.#middleware.pass(event, this.#afterMiddleware);
+  }
+
+  readonly #afterMiddleware = (event: Event): MaybePromise<PublishReport> =>
+    this.#turns.resume(() => this.#dispatch(event));
+
+  /** A middleware passes the event on to all; a handler alone gets it. What fails is kept as ever. */
+  async #redeliver(letter: DeadLetter): Promise<Retried> {
+    if (this.#closed) throw closedError();
+    const { name, detail } = letter.where;
+    const event = madeEventOf(letter);
+    if (detail === 'middleware') {
+      const { status } = await this.#middleware.passFrom(name, event, this.#afterMiddleware);
+      return status === 'failed' ? 'kept' : 'taken';
+    }
+    const subscriber = this.#subscriptions.named(name);
+    if (subscriber === undefined) throw invalidOption('handler', name, 'must be subscribed');
+    subscriber.counts.received++;
+    const { failed } = await dispatch([subscriber], event, this.#failures);
+    return failed > 0 ? 'kept' : 'taken';
   }
 
   #dispatch(event: Event): MaybePromise<PublishReport> {
-    return dispatch(this.#subscriptions.of(event.type), event, this.#failures);
+    const ofType = this.#subscriptions.of(event.type);
+    ofType.published++;
+    const { subscribers } = ofType;
+    if (this.#sampling.due()) return dispatchTimed(subscribers, event, this.#failures, this.#sampling);
+    return dispatch(subscribers, event, this.#failures);
   }
 
   #check(selector: string | { readonly type: string }): string {

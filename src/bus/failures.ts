@@ -1,7 +1,9 @@
 /** Where every failure of a bus goes: each attempt to one error sink, each event that was given up to the dead letters. */
 import type { Event } from '../event/event.ts';
 import type { Ports } from '../ports.ts';
-import type { DeadLetterSink } from './dead-letters.ts';
+import { deadLetter, type DeadLetterPart } from '../storage/dead-letters/dead-letter.ts';
+import type { DeadLetterStore } from '../storage/dead-letters/dead-letters.ts';
+import { letterId } from '../storage/dead-letters/letter-id.ts';
 import { isThenable } from './thenable.ts';
 
 /** One attempt that failed. */
@@ -14,16 +16,25 @@ export interface HandlerFailure {
   /** No retry follows: the event is a dead letter now. */
   readonly final: boolean;
   readonly topic?: string;
+  /** It was a middleware that failed. */
+  readonly middleware?: true;
 }
 
 export type ErrorSink = (failure: HandlerFailure) => void;
 
 export class Failures {
   readonly #sink: ErrorSink;
-  readonly #deadLetters: DeadLetterSink;
+  readonly #part: DeadLetterPart;
+  readonly #deadLetters: Pick<DeadLetterStore, 'add'>;
   readonly #ports: Pick<Ports, 'now'>;
 
-  constructor(sink: ErrorSink | undefined, deadLetters: DeadLetterSink, ports: Pick<Ports, 'now'>) {
+  constructor(
+    part: DeadLetterPart,
+    sink: ErrorSink | undefined,
+    deadLetters: Pick<DeadLetterStore, 'add'>,
+    ports: Pick<Ports, 'now'>,
+  ) {
+    this.#part = part;
     this.#sink = sink ?? logFailure;
     this.#deadLetters = deadLetters;
     this.#ports = ports;
@@ -39,20 +50,14 @@ export class Failures {
     if (failure.final) this.#bury(failure);
   }
 
-  #bury({ event, handler, error, attempts, topic }: HandlerFailure): void {
-    const at = this.#ports.now();
-    const place = topic === undefined ? {} : { topic };
+  #bury({ event, handler: name, error, attempts, topic, middleware }: HandlerFailure): void {
     const fail = (error: unknown): void => console.error('a dead letter was not kept', error);
     try {
-      const kept = this.#deadLetters.add({
-        event,
-        handler,
-        reason: words(error),
-        error,
-        attempts,
-        at,
-        ...place,
-      });
+      const detail = topic ?? (middleware && 'middleware');
+      const id = letterId(event.id, name, ...(detail === undefined ? [] : [detail]));
+      const where = { part: this.#part, name, ...(detail !== undefined && { detail }) };
+      const at = this.#ports.now();
+      const kept = this.#deadLetters.add(deadLetter({ id, where, event, error, attempts, at }));
       if (isThenable(kept)) kept.then(undefined, fail);
     } catch (error) {
       fail(error);
@@ -66,9 +71,4 @@ function logFailure({ event, handler, error, attempts, final }: HandlerFailure):
     `${handler} failed on ${event.type} ${event.id}, attempt ${attempts}: ${consequence}`,
     error,
   );
-}
-
-function words(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  return typeof error === 'string' ? error : Object.prototype.toString.call(error);
 }

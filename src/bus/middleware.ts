@@ -7,8 +7,10 @@
  */
 import { MillraceError } from '../errors.ts';
 import { asMadeEvent, type Event } from '../event/event.ts';
+import type { Undo } from '../ports.ts';
 import type { MaybePromise } from '../storage/storage.ts';
 import type { PublishReport } from './dispatch.ts';
+import { invalidOption } from './event-handler.ts';
 import type { Failures } from './failures.ts';
 import { isThenable } from './thenable.ts';
 
@@ -28,39 +30,90 @@ export interface NamedMiddleware {
   readonly call: Middleware;
 }
 
-export function passThrough(
-  layers: readonly NamedMiddleware[],
-  event: Event,
-  last: Next,
-  failures: Failures,
-  depth = 0,
-): MaybePromise<PublishReport> {
-  const layer = layers[depth];
-  if (layer === undefined) return last(event);
-  let inner: MaybePromise<PublishReport> | undefined;
-  let over: 'twice' | 'after it had ended' | undefined;
-  const next: Next = (passed) => {
-    if (over !== undefined) throw misused(layer.name, over);
-    const made = passed === event ? event : asMadeEvent(passed);
-    over = 'twice';
-    inner = passThrough(layers, made, last, failures, depth + 1);
-    return inner;
-  };
-  const end = (): MaybePromise<PublishReport> => {
-    over ??= 'after it had ended';
-    return inner ?? emptyReport(event, 'dropped');
-  };
-  const fail = (error: unknown): MaybePromise<PublishReport> => {
-    // An event that was passed on before has had its handlers: it is no dead letter.
-    const final = inner === undefined;
-    failures.add({ event, handler: layer.name, error, attempts: 1, final });
-    return final ? (end(), { ...emptyReport(event, 'failed'), error }) : end();
-  };
-  try {
-    const answer = layer.call(event, next);
-    return isThenable(answer) && answer !== inner ? Promise.resolve(answer.then(end, fail)) : end();
-  } catch (error) {
-    return fail(error);
+export class MiddlewareChain {
+  readonly #failures: Failures;
+  #layers: readonly NamedMiddleware[] = [];
+  #dropped = 0;
+  #failed = 0;
+
+  constructor(failures: Failures) {
+    this.#failures = failures;
+  }
+
+  get length(): number {
+    return this.#layers.length;
+  }
+
+  /** Events that one did not pass on. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Events that one failed on, before it passed them on. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** Innermost. */
+  add(layer: NamedMiddleware): Undo {
+    this.#layers = [...this.#layers, layer];
+    return () => {
+      this.#layers = this.#layers.filter((other) => other !== layer);
+    };
+  }
+
+  pass(event: Event, last: Next): MaybePromise<PublishReport> {
+    return this.#pass(this.#layers, 0, event, last);
+  }
+
+  /** From the layer of that name on. @throws MillraceError `query.invalid` where there is none */
+  passFrom(name: string, event: Event, last: Next): MaybePromise<PublishReport> {
+    const depth = this.#layers.findIndex((layer) => layer.name === name);
+    if (depth === -1) throw invalidOption('middleware', name, 'must be in use');
+    return this.#pass(this.#layers, depth, event, last);
+  }
+
+  #pass(
+    layers: readonly NamedMiddleware[],
+    depth: number,
+    event: Event,
+    last: Next,
+  ): MaybePromise<PublishReport> {
+    const layer = layers[depth];
+    if (layer === undefined) return last(event);
+    let inner: MaybePromise<PublishReport> | undefined;
+    let over: 'twice' | 'after it had ended' | undefined;
+    const next: Next = (passed) => {
+      if (over !== undefined) throw misused(layer.name, over);
+      const made = passed === event ? event : asMadeEvent(passed);
+      over = 'twice';
+      inner = this.#pass(layers, depth + 1, made, last);
+      return inner;
+    };
+    const end = (): MaybePromise<PublishReport> => {
+      over ??= 'after it had ended';
+      if (inner !== undefined) return inner;
+      this.#dropped++;
+      return emptyReport(event, 'dropped');
+    };
+    const fail = (error: unknown): MaybePromise<PublishReport> => {
+      // An event that was passed on before has had its handlers: it is no dead letter.
+      const final = inner === undefined;
+      this.#failures.add({
+        ...{ event, handler: layer.name, error, attempts: 1, final },
+        middleware: true,
+      });
+      over ??= 'after it had ended';
+      if (inner !== undefined) return inner;
+      this.#failed++;
+      return { ...emptyReport(event, 'failed'), error };
+    };
+    try {
+      const answer = layer.call(event, next);
+      return isThenable(answer) && answer !== inner ? Promise.resolve(answer.then(end, fail)) : end();
+    } catch (error) {
+      return fail(error);
+    }
   }
 }
 

@@ -13,11 +13,21 @@ import { MillraceError } from '../errors.ts';
 import type { Catalogue, EventSchemas } from '../event/catalogue.ts';
 import { asMadeEvent, type Event } from '../event/event.ts';
 import { hostPorts, type Ports, type Undo } from '../ports.ts';
+import { madeEventOf, type DeadLetter } from '../storage/dead-letters/dead-letter.ts';
+import {
+  HostDeadLetters,
+  type DeadLetters,
+  type DeadLetterStore,
+  type RedriveOptions,
+  type Retried,
+} from '../storage/dead-letters/dead-letters.ts';
+import { MemoryDeadLetters } from '../storage/dead-letters/memory-dead-letters.ts';
 import type { MaybePromise } from '../storage/storage.ts';
 import type { Offer } from './bounded-queue.ts';
-import { DeadLetterList, type DeadLetterSink, type HandlerDeadLetter } from './dead-letters.ts';
+import { ProbeSlot, type CallProbe } from './call-probe.ts';
 import { checkNumber, defaultName, invalidOption, type Handler } from './event-handler.ts';
 import { Failures, type ErrorSink } from './failures.ts';
+import { Sampling, type CallObserver } from './sampling.ts';
 import type { BusEvent } from './selector.ts';
 import { isThenable } from './thenable.ts';
 import { TopicIndex } from './topic-index.ts';
@@ -33,8 +43,8 @@ export interface PubSubOptions<Schemas extends EventSchemas> {
   readonly catalogue?: Catalogue<Schemas> | undefined;
   /** Hears of every failed attempt. Default: the console. */
   readonly onError?: ErrorSink | undefined;
-  /** Where events go that a subscriber was given up on. Default: a list of 1,000 in memory, `deadLetters`. */
-  readonly deadLetters?: DeadLetterSink | undefined;
+  /** Where events are kept that a subscriber was given up on. Default: in memory, the last 1,000. */
+  readonly deadLetters?: DeadLetterStore | undefined;
   /** Default: the host's. */
   readonly ports?: Ports | undefined;
 }
@@ -71,22 +81,53 @@ export interface StopReport {
   readonly aborted: number;
 }
 
+/** Whole numbers since the `PubSub` was made. */
+export interface PubSubStats {
+  /** Events that were published, whether anybody had subscribed to their topic or not. */
+  readonly events: number;
+  readonly subscribers: readonly {
+    readonly name: string;
+    readonly queueLength: number;
+    /** Events that its handler is busy with now. */
+    readonly busy: number;
+    readonly counts: SubscriberCounts;
+  }[];
+  /** Of all that have unsubscribed. */
+  readonly ended: SubscriberCounts;
+}
+
 type State = 'new' | 'running' | 'stopping' | 'stopped';
 
 export class PubSub<Schemas extends EventSchemas = {}> {
-  readonly deadLetters: DeadLetterSink;
+  /**
+   * What subscribers were given up on. Driven again, an event waits in the queue of the one that failed, so that is to be
+   * done while running.
+   */
+  readonly deadLetters: DeadLetters;
   readonly #ports: Ports;
   readonly #failures: Failures;
   readonly #index = new TopicIndex<TopicSubscriber>();
   readonly #byName = new Map<string, TopicSubscriber>();
+  readonly #sampling = new Sampling();
+  readonly #probes = new ProbeSlot((probe) => {
+    for (const subscriber of this.#byName.values()) subscriber.probe(probe);
+  });
+  /** Unsubscribed, with a handler that still runs. */
+  readonly #leaving = new Set<TopicSubscriber>();
+  #ended: SubscriberCounts = { received: 0, handled: 0, failed: 0, dropped: 0 };
+  #events = 0;
   #order = 0;
   #state: State = 'new';
   #stopping: Promise<StopReport> | undefined;
 
   constructor(options: PubSubOptions<Schemas> = {}) {
-    this.deadLetters = options.deadLetters ?? new DeadLetterList();
+    const letters = options.deadLetters ?? new MemoryDeadLetters();
     this.#ports = options.ports ?? hostPorts;
-    this.#failures = new Failures(options.onError, this.deadLetters, this.#ports);
+    this.#failures = new Failures('topic', options.onError, letters, this.#ports);
+    this.deadLetters = new HostDeadLetters(letters, {
+      now: () => this.#ports.now(),
+      retry: (letter, options) => this.#redeliver(letter, options),
+    });
   }
 
   /** How many events wait in all the queues. */
@@ -111,13 +152,20 @@ export class PubSub<Schemas extends EventSchemas = {}> {
     const name = options.name ?? defaultName(handler, ++this.#order);
     if (this.#byName.has(name)) throw invalidOption('name', name, 'must be unique');
     const own = options as unknown as TopicSubscribeOptions;
-    const subscriber = new TopicSubscriber(name, handler as Handler, own, this.#ports, this.#failures);
+    const subscriber = new TopicSubscriber(name, handler as Handler, own, {
+      ports: this.#ports,
+      failures: this.#failures,
+      sampling: this.#sampling,
+    });
+    if (this.#probes.probe !== undefined) subscriber.probe(this.#probes.probe);
     const unsubscribe = (): void => {
       if (this.#byName.get(name) !== subscriber) return;
       signal?.removeEventListener('abort', unsubscribe);
       this.#byName.delete(name);
       this.#index.remove(pattern, subscriber);
       subscriber.end();
+      this.#leaving.add(subscriber);
+      this.#settle();
     };
     this.#index.add(pattern, subscriber);
     this.#byName.set(name, subscriber);
@@ -136,24 +184,36 @@ export class PubSub<Schemas extends EventSchemas = {}> {
   publish(topic: string, event: BusEvent<Schemas>): MaybePromise<TopicReport> {
     if (this.#state === 'stopping' || this.#state === 'stopped') throw stoppedError(this.#state);
     checkTopic(topic);
-    return offerTo(this.#index.match(topic), asMadeEvent(event), topic);
+    const made = asMadeEvent(event);
+    this.#events++;
+    return offerTo(this.#index.match(topic), made, topic);
+  }
+
+  stats(): PubSubStats {
+    this.#settle();
+    const subscribers = Array.from(this.#byName.values(), ({ name, queueLength, busy, counts }) => ({
+      name,
+      queueLength,
+      busy,
+      counts,
+    }));
+    const ended = [...this.#leaving].reduce((sum, { counts }) => added(sum, counts), this.#ended);
+    return { events: this.#events, subscribers, ended };
+  }
+
+  /** Has a handler's call timed now and then. One observer at a time: another takes its place. */
+  observe(observer: CallObserver): Undo {
+    return this.#sampling.observe(observer);
+  }
+
+  /** Looks at every call of a handler, retries each for itself. One probe at a time: another takes its place. */
+  probe(probe: CallProbe): Undo {
+    return this.#probes.set(probe);
   }
 
   /** The names of those whose pattern matches the topic. */
   subscribers(topic: string): readonly string[] {
     return this.#index.match(topic).map(({ name }) => name);
-  }
-
-  /**
-   * Queues a dead letter's event once more for the one subscriber that failed.
-   *
-   * @throws MillraceError `query.invalid` where there is no such subscriber; `disposed` as `publish` does
-   */
-  redeliver(letter: Pick<HandlerDeadLetter, 'event' | 'handler' | 'topic'>): MaybePromise<TopicReport> {
-    if (this.#state === 'stopping' || this.#state === 'stopped') throw stoppedError(this.#state);
-    const subscriber = this.#byName.get(letter.handler);
-    if (subscriber === undefined) throw invalidOption('handler', letter.handler, 'must be subscribed');
-    return offerTo([subscriber], letter.event, letter.topic ?? letter.event.type);
   }
 
   /**
@@ -189,6 +249,28 @@ export class PubSub<Schemas extends EventSchemas = {}> {
     return this.stop().then(() => undefined);
   }
 
+  /** Those whose last handler has ended count with the others that have. */
+  #settle(): void {
+    for (const subscriber of this.#leaving) {
+      if (subscriber.busy > 0) continue;
+      this.#ended = added(this.#ended, subscriber.counts);
+      this.#leaving.delete(subscriber);
+    }
+  }
+
+  /** Once the subscriber has handled it, or has failed on it again. */
+  async #redeliver(
+    { where: { name, detail }, ...letter }: DeadLetter,
+    { signal }: RedriveOptions,
+  ): Promise<Retried> {
+    if (this.#state !== 'running') throw stoppedError(this.#state);
+    const subscriber = this.#byName.get(name);
+    if (subscriber === undefined) throw invalidOption('handler', name, 'must be subscribed');
+    const event = madeEventOf(letter);
+    const handled = await subscriber.redeliver(event, detail ?? event.type, signal);
+    return handled ? 'taken' : 'kept';
+  }
+
   #drain(drainMs: number): Promise<void> {
     return new Promise((resolve) => {
       const undo = this.#ports.after(drainMs, resolve);
@@ -209,6 +291,15 @@ export class PubSub<Schemas extends EventSchemas = {}> {
     }
     return { left: this.queueLength, aborted };
   }
+}
+
+function added(a: SubscriberCounts, b: SubscriberCounts): SubscriberCounts {
+  return {
+    received: a.received + b.received,
+    handled: a.handled + b.handled,
+    failed: a.failed + b.failed,
+    dropped: a.dropped + b.dropped,
+  };
 }
 
 function subscriptionOf(
@@ -251,6 +342,9 @@ function reportOf(topic: string, offers: readonly Offer[]): TopicReport {
 }
 
 function stoppedError(state: State): MillraceError<'disposed'> {
-  const text = `PubSub is ${state}: publish before it stops, or start it once it has stopped`;
+  const text =
+    state === 'new'
+      ? 'PubSub is not started yet: start it first'
+      : `PubSub is ${state}: publish before it stops, or start it once it has stopped`;
   return new MillraceError('disposed', text, { what: 'PubSub' });
 }

@@ -1,8 +1,9 @@
 /** Makes a subscriber of a handler and its options: each option that is not asked for costs nothing per event. */
 import type { Event } from '../event/event.ts';
 import type { Ports } from '../ports.ts';
+import type { CallProbe } from './call-probe.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
-import { Outcome, type Subscriber } from './dispatch.ts';
+import { noCounts, Outcome, type Subscriber } from './dispatch.ts';
 import {
   checkConcurrency,
   checkFunction,
@@ -45,6 +46,8 @@ export interface MadeSubscriber {
   readonly subscriber: Subscriber;
   /** Aborts what runs and lets what waits be skipped. */
   stop(): void;
+  /** Has the handler's calls looked at, until it is `undefined`. */
+  probe(probe: CallProbe | undefined): void;
 }
 
 /** @throws MillraceError `query.invalid`, its path an option's name */
@@ -65,9 +68,17 @@ export function makeSubscriber(
   const accepts = acceptance(handler, options);
   const once = options.once === true;
   const guarded = accepts.length > 0 || once || delivery !== undefined;
-  const call = accepts.length > 0 || once ? guard(base, name, accepts, once ? retire : undefined) : base;
-  const subscriber = { name, order, priority: options.priority ?? 0, call, guarded, live: true };
-  return { subscriber, stop: () => delivery?.stop('unsubscribed') };
+  const guardCall = (call: HandlerFunction): HandlerFunction =>
+    accepts.length > 0 || once ? guard(call, name, accepts, once ? retire : undefined) : call;
+  const call = guardCall(base);
+  const { priority = 0 } = options;
+  const counts = { ...noCounts, ended: undefined };
+  const subscriber = { name, order, priority, call, guarded, live: true, counts };
+  const probe = (probe: CallProbe | undefined): void => {
+    if (delivery !== undefined) return delivery.probe(probe);
+    subscriber.call = probe === undefined ? call : guardCall(probe(name, handle));
+  };
+  return { subscriber, stop: () => delivery?.stop('unsubscribed'), probe };
 }
 
 function deliverIn(

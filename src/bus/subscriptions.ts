@@ -1,9 +1,10 @@
 /** The subscriptions of one bus: their names, their ends, and who is called for a type. */
 import type { Undo } from '../ports.ts';
-import type { Subscriber } from './dispatch.ts';
+import { ProbeSlot, type CallProbe } from './call-probe.ts';
+import { noCounts, type HandlerCounts, type Subscriber } from './dispatch.ts';
 import { defaultName, invalidOption, type Handler } from './event-handler.ts';
 import { makeSubscriber, type SubscribeOptions, type SubscriberHost } from './subscriber.ts';
-import { SubscriberIndex } from './subscriber-index.ts';
+import { SubscriberIndex, type TypeCount, type TypeSubscribers } from './subscriber-index.ts';
 
 export interface Subscription {
   /** As in reports and dead letters. */
@@ -16,10 +17,20 @@ export interface Subscription {
   [Symbol.dispose](): void;
 }
 
+export interface SubscriptionStats {
+  readonly types: readonly TypeCount[];
+  readonly handlers: readonly ({ readonly name: string } & Readonly<HandlerCounts>)[];
+  /** Of all handlers that are subscribed no more. */
+  readonly ended: Readonly<HandlerCounts>;
+}
+
+const countNames = Object.keys(noCounts) as readonly (keyof HandlerCounts)[];
+
 interface Kept {
   readonly handler: Handler;
   readonly subscriber: Subscriber;
   readonly unsubscribe: Undo;
+  readonly probe: (probe: CallProbe | undefined) => void;
 }
 
 export class Subscriptions {
@@ -27,6 +38,11 @@ export class Subscriptions {
   readonly #index = new SubscriberIndex();
   readonly #byName = new Map<string, Kept>();
   readonly #bySelector = new Map<string, Set<Kept>>();
+  /** What those that have ended came to. */
+  readonly #ended: HandlerCounts = { ...noCounts };
+  readonly #probes = new ProbeSlot((probe) => {
+    for (const kept of this.#byName.values()) kept.probe(probe);
+  });
   #order = 0;
 
   constructor(host: SubscriberHost) {
@@ -55,8 +71,10 @@ export class Subscriptions {
       stop();
       if (wasLive) onEnd?.();
     };
-    const { subscriber, stop } = makeSubscriber(handler, options, { name, order }, this.#host, retire);
-    const kept: Kept = { handler, subscriber, unsubscribe };
+    const made = makeSubscriber(handler, options, { name, order }, this.#host, retire);
+    const { subscriber, stop, probe } = made;
+    const kept: Kept = { handler, subscriber, unsubscribe, probe };
+    if (this.#probes.probe !== undefined) probe(this.#probes.probe);
     this.#keep(selector, kept);
     signal?.addEventListener('abort', unsubscribe, { once: true });
     if (signal?.aborted === true) unsubscribe();
@@ -69,9 +87,22 @@ export class Subscriptions {
     return found.length > 0;
   }
 
-  /** In the order of their calls. The list is never changed in place. */
-  of(type: string): readonly Subscriber[] {
+  of(type: string): TypeSubscribers {
     return this.#index.get(type);
+  }
+
+  /** Of each type the events that came to its subscribers; of each handler what became of them. */
+  stats(): SubscriptionStats {
+    const types = this.#index.counts();
+    const handlers = [...this.#byName.values()].map(({ subscriber: { name, counts } }) => {
+      const { received, skipped, failed, retried } = counts;
+      return { name, received, skipped, failed, retried };
+    });
+    return { types, handlers, ended: { ...this.#ended } };
+  }
+
+  probe(probe: CallProbe): Undo {
+    return this.#probes.set(probe);
   }
 
   named(name: string): Subscriber | undefined {
@@ -94,5 +125,9 @@ export class Subscriptions {
     const same = this.#bySelector.get(selector);
     if (same?.delete(kept) && same.size === 0) this.#bySelector.delete(selector);
     this.#index.remove(selector, kept.subscriber);
+    const { counts } = kept.subscriber;
+    for (const name of countNames) this.#ended[name] += counts[name];
+    // What runs still has an outcome.
+    counts.ended = this.#ended;
   }
 }

@@ -10,7 +10,8 @@ import {
   type OverflowPolicy,
   type Taken,
 } from './bounded-queue.ts';
-import { Delivery, type DeliveryOptions } from './delivery.ts';
+import type { CallProbe } from './call-probe.ts';
+import { Delivery, stoppedError, type DeliveryOptions } from './delivery.ts';
 import {
   checkConcurrency,
   checkFunction,
@@ -19,6 +20,7 @@ import {
   type HandlerOutcome,
 } from './event-handler.ts';
 import type { Failures } from './failures.ts';
+import type { Sampling } from './sampling.ts';
 import { isThenable } from './thenable.ts';
 
 export interface TopicSubscribeOptions<E extends Event = Event> extends DeliveryOptions {
@@ -51,9 +53,18 @@ export interface SubscriberCounts {
   readonly dropped: number;
 }
 
+/** What a subscriber is made in. */
+export interface TopicSubscriberHost {
+  readonly ports: Ports;
+  readonly failures: Failures;
+  readonly sampling: Sampling;
+}
+
 interface Queued {
   readonly event: Event;
   readonly topic: string;
+  /** Where somebody waits for what becomes of it. */
+  readonly settled?: (status: HandlerOutcome['status'] | 'dropped') => void;
 }
 
 /** So many events are handled in one go where all is synchronous, before the host's own loop has a turn. */
@@ -67,7 +78,10 @@ export class TopicSubscriber {
   readonly #delivery: Delivery;
   readonly #ports: Ports;
   readonly #failures: Failures;
+  readonly #sampling: Sampling;
   readonly #idle = new Set<() => void>();
+  /** Those who wait for what becomes of an event, to be told when nothing will, soon. */
+  readonly #waiting = new Set<(error: unknown) => void>();
   #running = false;
   #scheduled = false;
   #busy = 0;
@@ -80,8 +94,7 @@ export class TopicSubscriber {
     name: string,
     handler: Handler,
     options: TopicSubscribeOptions,
-    ports: Ports,
-    failures: Failures,
+    { ports, failures, sampling }: TopicSubscriberHost,
   ) {
     checkConcurrency(options.concurrency);
     checkFunction('key', options.key);
@@ -93,10 +106,11 @@ export class TopicSubscriber {
         ? undefined
         : (event) => handler.canHandle!(event);
     const queue: BoundedQueueOptions = { capacity: options.capacity, policy: options.policy ?? 'wait' };
-    this.#queue = new BoundedQueue(queue);
+    this.#queue = new BoundedQueue<Queued>(queue, ({ settled }) => settled?.('dropped'));
     this.#delivery = new Delivery(name, handlerFunction(handler), options, ports, failures);
     this.#ports = ports;
     this.#failures = failures;
+    this.#sampling = sampling;
   }
 
   get queueLength(): number {
@@ -117,13 +131,51 @@ export class TopicSubscriber {
     };
   }
 
+  /** Has the handler's attempts looked at, until it is `undefined`. */
+  probe(probe: CallProbe | undefined): void {
+    this.#delivery.probe(probe);
+  }
+
   /** `undefined` where the event is not for this subscriber. Never throws. */
   offer(event: Event, topic: string): MaybePromise<Offer> | undefined {
+    return this.#offer({ event, topic });
+  }
+
+  /**
+   * Queues the event, and resolves once it was handled, or is not for this subscriber any more; to `false` where it failed,
+   * and is a dead letter again.
+   *
+   * @throws MillraceError `limit.exceeded` where the queue sheds it; `disposed` where the subscriber stops before its
+   *   turn has come; the signal's reason.
+   */
+  redeliver(event: Event, topic: string, signal: AbortSignal | undefined): Promise<boolean> {
+    return new Promise<boolean>((resolve, reject) => {
+      const end = (error: unknown): void => {
+        this.#waiting.delete(end);
+        signal?.removeEventListener('abort', abort);
+        reject(error);
+      };
+      const abort = (): void => end(signal?.reason);
+      const settled = (status: HandlerOutcome['status'] | 'dropped'): void => {
+        if (status === 'handled' || status === 'failed') resolve(status === 'handled');
+        end(queueFull(this.name, this.#capacity));
+      };
+      this.#waiting.add(end);
+      signal?.addEventListener('abort', abort, { once: true });
+      const offer = this.#offer({ event, topic, settled });
+      if (offer === undefined) settled('handled');
+      else if (offer === 'refused') settled('failed');
+      else if (offer === 'dropped') settled('dropped');
+    });
+  }
+
+  #offer(queued: Queued): MaybePromise<Offer> | undefined {
+    const { event, topic } = queued;
     try {
       if (!this.#accepts(event, topic)) return undefined;
       const key = this.#options.key?.(event, topic);
       this.#received++;
-      const offer = this.#queue.offer({ event, topic }, key);
+      const offer = this.#queue.offer(queued, key);
       if (offer === 'refused') this.#fail(event, topic, queueFull(this.name, this.#capacity));
       else this.#schedule();
       return offer;
@@ -163,6 +215,7 @@ export class TopicSubscriber {
   #halt(reason: string): void {
     this.#running = false;
     this.#delivery.stop(reason);
+    for (const end of this.#waiting) end(stoppedError(this.name, reason));
     this.#tellIdle();
   }
 
@@ -200,7 +253,8 @@ export class TopicSubscriber {
   #deliver(taken: Taken<Queued>): void {
     this.#busy++;
     const { event, topic } = taken.value;
-    const outcome = this.#delivery.deliver(event, topic);
+    const deliver = (): MaybePromise<HandlerOutcome> => this.#delivery.deliver(event, topic);
+    const outcome = this.#sampling.due() ? this.#sampling.time(this.name, deliver) : deliver();
     if (!isThenable(outcome)) return this.#settle(taken, outcome);
     void outcome.then((outcome) => {
       this.#settle(taken, outcome);
@@ -212,6 +266,7 @@ export class TopicSubscriber {
   #settle(taken: Taken<Queued>, { status }: HandlerOutcome): void {
     this.#busy--;
     taken.release();
+    taken.value.settled?.(status);
     if (status === 'handled') this.#handled++;
     else this.#failed++;
   }

@@ -34,6 +34,11 @@ export class Turns {
     this.#run = run;
   }
 
+  /** Events that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /**
    * At once, or a promise from inside a running dispatch.
    *

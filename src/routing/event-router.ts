@@ -7,14 +7,25 @@
  * router.addRule({ id: 'orders', condition: { type: ['order.placed'] }, target: 'billing', timeoutMs: 5000 });
  * await router.dispatch(event);
  */
+import { ProbeSlot, type CallProbe } from '../bus/call-probe.ts';
+import type { CallObserver } from '../bus/sampling.ts';
 import { MillraceError } from '../errors.ts';
 import type { Event } from '../event/event.ts';
-import { hostPorts, type Ports } from '../ports.ts';
+import { hostPorts, type Ports, type Undo } from '../ports.ts';
+import { deadLetter, madeEventOf, type DeadLetter } from '../storage/dead-letters/dead-letter.ts';
+import {
+  HostDeadLetters,
+  type DeadLetters,
+  type DeadLetterStore,
+  type Retried,
+} from '../storage/dead-letters/dead-letters.ts';
+import { letterId } from '../storage/dead-letters/letter-id.ts';
+import { MemoryDeadLetters } from '../storage/dead-letters/memory-dead-letters.ts';
 import type { MaybePromise } from '../storage/storage.ts';
-import { RoutingDeadLetters, type RoutingDeadLetter } from './dead-letters.ts';
 import { deliver, failed, type RouteDelivery } from './delivery.ts';
 import { explainRule, type Explanation } from './explain.ts';
 import { HopCounter } from './hop-counter.ts';
+import { RouteCounts, type RouterStats } from './route-counts.ts';
 import { checkName, nameTaken, nameUnknown, routingInvalid } from './invalid.ts';
 import { RuleSet } from './rule-set.ts';
 import { checkRule, type RoutingRule } from './routing-rule.ts';
@@ -31,16 +42,14 @@ export interface EventRouterOptions {
   readonly targets?: Readonly<Record<string, Target>> | undefined;
   /** Where targets such as `topic:orders` publish. Default: such targets are unknown. */
   readonly topics?: TopicPublisher | undefined;
-  /** The dead letters kept, the oldest giving way. Default: 1,000. */
-  readonly maxDeadLetters?: number | undefined;
+  /** Where events are kept that a target has not taken. Default: in memory, the last 1,000. */
+  readonly deadLetters?: DeadLetterStore | undefined;
   /** Beyond so many dispatches that led to one another an event goes to no target. Default: 16. */
   readonly maxHops?: number | undefined;
   readonly ports?: Pick<Ports, 'now' | 'after'> | undefined;
-  /** Told of every dead letter. */
-  readonly onDeadLetter?: ((letter: RoutingDeadLetter) => void) | undefined;
   /** Told of rules that are slower than others. Default: `console.warn`. */
   readonly onWarning?: ((warning: RoutingWarning) => void) | undefined;
-  /** Told of a rule's function that threw (the rule does not match then), and of callbacks that did. Default: `console.error`. */
+  /** Told of a rule's function that threw (the rule does not match then), and of dead letters that could not be kept. Default: `console.error`. */
   readonly onError?: ((error: unknown, rule: RoutingRule | undefined) => void) | undefined;
 }
 
@@ -65,12 +74,19 @@ export interface SavedRules {
 }
 
 export class EventRouter {
-  readonly deadLetters: RoutingDeadLetters;
+  /**
+   * What targets have not taken, by rule. The reason is what the target threw; `timeout`, `routing.unknown` for no such
+   * target, `limit.exceeded` for a loop. Driven again, an event goes by its rule, as that is now.
+   */
+  readonly deadLetters: DeadLetters;
+  readonly #letters: DeadLetterStore;
   readonly #rules: RuleSet;
   readonly #targets = new Map<string, TargetFunction>();
   readonly #options: EventRouterOptions;
   readonly #ports: Pick<Ports, 'now' | 'after'>;
   readonly #hops = new HopCounter();
+  readonly #counts = new RouteCounts();
+  readonly #probes = new ProbeSlot();
   readonly #maxHops: number;
 
   /** @throws MillraceError `routing.invalid` for a target that is none, or a bound that is no whole number. */
@@ -78,9 +94,11 @@ export class EventRouter {
     this.#options = options;
     this.#ports = options.ports ?? hostPorts;
     this.#maxHops = wholeNumber('/maxHops', options.maxHops ?? 16);
-    this.deadLetters = new RoutingDeadLetters(
-      wholeNumber('/maxDeadLetters', options.maxDeadLetters ?? 1000),
-    );
+    this.#letters = options.deadLetters ?? new MemoryDeadLetters();
+    this.deadLetters = new HostDeadLetters(this.#letters, {
+      now: () => this.#ports.now(),
+      retry: (letter) => this.#redeliver(letter),
+    });
     this.#rules = new RuleSet((error, rule) => this.#report(error, rule));
     for (const [name, target] of Object.entries(options.targets ?? {})) this.addTarget(name, target);
   }
@@ -106,7 +124,9 @@ export class EventRouter {
   /** @throws MillraceError `routing.invalid`, `pattern.invalid`; `routing.conflict` for an id that is taken */
   addRule(rule: RoutingRule): void {
     const checked = checkRule(rule);
-    if (this.#rules.add(checked)) this.#warn(checked);
+    const scanned = this.#rules.add(checked);
+    this.#counts.add(checked);
+    if (scanned) this.#warn(checked);
   }
 
   /** All of them, or none. @throws MillraceError as `addRule` does, for the first that is refused. */
@@ -118,13 +138,14 @@ export class EventRouter {
         added.push(rule.id);
       }
     } catch (error) {
-      for (const id of added) this.#rules.remove(id);
+      for (const id of added) this.removeRule(id);
       throw error;
     }
   }
 
   /** Whether there was one. */
   removeRule(id: string): boolean {
+    this.#counts.remove(id);
     return this.#rules.remove(id);
   }
 
@@ -177,12 +198,27 @@ export class EventRouter {
    */
   dispatch(event: Event, options: DispatchOptions = {}): MaybePromise<DispatchReport> {
     const rules = firstOfTarget(this.#rules.match(event));
+    this.#counts.dispatched(rules.length > 0);
     if (rules.length === 0) return [];
     const hops = this.#hops.count(event, options.hops);
     const deliveries = rules.map((rule) => this.#settle(event, rule, this.#deliver(event, rule, hops)));
     return deliveries.some((one) => one instanceof Promise)
       ? Promise.all(deliveries)
       : (deliveries as readonly RouteDelivery[]);
+  }
+
+  stats(): RouterStats {
+    return this.#counts.stats();
+  }
+
+  /** Has a delivery timed now and then, by its rule's id. One observer at a time: another takes its place. */
+  observe(observer: CallObserver): Undo {
+    return this.#counts.sampling.observe(observer);
+  }
+
+  /** Looks at every call of a target, by its rule's id. One probe at a time: another takes its place. */
+  probe(probe: CallProbe): Undo {
+    return this.#probes.set(probe);
   }
 
   /** @throws MillraceError `routing.invalid` where a rule's condition is a function, which is no JSON. */
@@ -199,9 +235,12 @@ export class EventRouter {
 
   #deliver(event: Event, rule: RoutingRule, hops: number): MaybePromise<RouteDelivery> {
     if (hops > this.#maxHops) return failed(rule, loopError(event, this.#maxHops, hops));
-    const target = this.#target(rule.target);
-    if (target === undefined) return failed(rule, nameUnknown('target', rule.target));
-    return deliver(target, event, rule, { ports: this.#ports, hops });
+    const found = this.#target(rule.target);
+    if (found === undefined) return failed(rule, nameUnknown('target', rule.target));
+    const target = this.#probes.probe?.(rule.id, found) ?? found;
+    const call = (): MaybePromise<RouteDelivery> =>
+      deliver(target, event, rule, { ports: this.#ports, hops });
+    return this.#counts.sampling.due() ? this.#counts.sampling.time(rule.id, call) : call();
   }
 
   #target(name: string): TargetFunction | undefined {
@@ -211,23 +250,37 @@ export class EventRouter {
     return (event) => topics.publish(name.slice(TOPIC_PREFIX.length), event);
   }
 
-  /** The delivery; where it failed, its dead letter is written first. */
+  /** The delivery; where it failed, its dead letter is added first. */
   #settle(
     event: Event,
     rule: RoutingRule,
     delivery: MaybePromise<RouteDelivery>,
   ): MaybePromise<RouteDelivery> {
     if (delivery instanceof Promise) return delivery.then((one) => this.#settle(event, rule, one));
+    this.#counts.settled(rule, delivery.ok);
     if (delivery.ok) return delivery;
-    const { target, error } = delivery;
-    const letter = { event, rule, target, error, attempts: 1, at: this.#ports.now() };
-    this.deadLetters.add(letter);
+    const { error } = delivery;
+    const where = { part: 'router', name: rule.id, detail: rule.target } as const;
+    const id = letterId(event.id, rule.id);
+    const letter = deadLetter({ id, where, event, error, attempts: 1, at: this.#ports.now() });
     try {
-      this.#options.onDeadLetter?.(letter);
+      const kept = this.#letters.add(letter);
+      if (kept instanceof Promise) kept.catch((thrown: unknown) => this.#report(thrown, rule));
     } catch (thrown) {
       this.#report(thrown, rule);
     }
     return delivery;
+  }
+
+  /** No hop, for it begins anew. */
+  async #redeliver(letter: DeadLetter): Promise<Retried> {
+    const { name } = letter.where;
+    const rule = this.#rules.get(name);
+    if (rule === undefined) throw nameUnknown('rule', name);
+    const event = madeEventOf(letter);
+    this.#hops.count(event, 0);
+    const { ok } = await this.#settle(event, rule, this.#deliver(event, rule, 0));
+    return ok ? 'taken' : 'kept';
   }
 
   #warn(rule: RoutingRule): void {

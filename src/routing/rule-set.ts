@@ -24,6 +24,10 @@ export class RuleSet {
     return [...this.#byId.values()].map(({ rule }) => rule);
   }
 
+  get(id: string): RoutingRule | undefined {
+    return this.#byId.get(id)?.rule;
+  }
+
   ranked(): readonly RoutingRule[] {
     return this.#inOrder([...this.#byId.values()]);
   }

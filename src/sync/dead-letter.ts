@@ -1,18 +1,16 @@
 /**
- * Dead letters: events that the edge refused for good, or that their log cannot read any more. They are kept, with the
- * reason, beside the log that they are in.
+ * Dead letters of the push: events that the edge refused for good, or that their log cannot read any more. They are kept,
+ * with the reason, beside the log that they are in.
  */
+import type { WireError } from '../errors.ts';
 import { formatCursor } from '../storage/cursor.ts';
+import type { DeadLetter as HostDeadLetter } from '../storage/dead-letters/dead-letter.ts';
 import { listPages } from '../storage/list-pages.ts';
 import type { JsonValue, Position, Storage, StoredValue } from '../storage/storage.ts';
 
-export interface DeadLetter {
-  /** Where the event stands in its log. */
+/** Its id is its position's cursor, so that the order of ids is the log's. The event is there as its line alone. */
+export interface DeadLetter extends HostDeadLetter {
   readonly position: Position;
-  readonly reason: string;
-  /** When it was given up, in ms since the Unix epoch. */
-  readonly at: number;
-  /** The event in its wire form, as it was captured. Empty where it was damaged at rest: then nothing is left of it. */
   readonly line: string;
 }
 
@@ -54,8 +52,27 @@ function lettersOf(entries: readonly (readonly [key: string, value: StoredValue]
   return entries.map(([, value]) => value as unknown as DeadLetter);
 }
 
+/** An event that is given up. `line` is empty where it was damaged at rest: then nothing is left of it. */
+export function pushDeadLetter(
+  position: Position,
+  line: string,
+  reason: WireError,
+  at: number,
+): DeadLetter {
+  return {
+    id: formatCursor(position),
+    where: { part: 'push', name: 'edge' },
+    reason,
+    attempts: 1,
+    firstAt: at,
+    lastAt: at,
+    position,
+    line,
+  };
+}
+
 export function deadLetterEntry(letter: DeadLetter): readonly [key: string, value: JsonValue] {
-  return [deadLetterKey(letter.position), { ...letter }];
+  return [deadLetterKey(letter.position), { ...letter } as unknown as JsonValue];
 }
 
 export function deadLetterKey(position: Position): string {

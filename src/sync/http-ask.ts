@@ -21,10 +21,12 @@ export interface HttpRequest {
   /** The route, with its query. */
   readonly path: string;
   /** Default: `POST` where there is a body, else `GET`. */
-  readonly method?: 'DELETE';
+  readonly method?: 'PATCH' | 'DELETE';
   /** Posted where there is one. */
   readonly body?: string | undefined;
   readonly contentType?: string;
+  /** By which the edge knows that a request comes again: it gets the first outcome. */
+  readonly idempotencyKey?: string | undefined;
   /** Whether it may outlive the page: 64 KiB of such requests at a time, by the Fetch standard. */
   readonly keepalive?: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -46,29 +48,47 @@ interface Answer {
  */
 export type Ask = (request: HttpRequest) => Promise<string>;
 
+type Response = Awaited<ReturnType<Fetch>>;
+
+/** What `read` makes of a success. The time-out ends with it. @throws MillraceError as `Ask` does */
+export type Exchange = <T>(
+  request: HttpRequest,
+  read: (response: Response) => T | Promise<T>,
+) => Promise<T>;
+
 export function createAsk(options: HttpOptions): Ask {
+  const exchange = createExchange(options);
+  return (request) => exchange(request, (response) => response.text());
+}
+
+export function createExchange(options: HttpOptions): Exchange {
   const endpoint = options.endpoint.replace(/\/+$/, '');
   const { key, fetch, ports, timeoutMs = 15_000 } = options;
   const authorization: Record<string, string> =
     key === undefined ? {} : { authorization: `Bearer ${key}` };
-  return async ({ path, method, body, contentType = 'application/json', keepalive = false, signal }) => {
+  return async (request, read) => {
+    const { path, method, body, contentType = 'application/json', keepalive = false, signal } = request;
+    const { idempotencyKey } = request;
     const timeout = new AbortController();
     const undo = ports.after(timeoutMs, () => timeout.abort());
     try {
       const response = await fetch(endpoint + path, {
         method: method ?? (body === undefined ? 'GET' : 'POST'),
-        headers: body === undefined ? authorization : { ...authorization, 'content-type': contentType },
+        headers: {
+          ...authorization,
+          ...(body !== undefined && { 'content-type': contentType }),
+          ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+        },
         ...(body !== undefined && { body }),
         signal: signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]),
         cache: 'no-store',
         keepalive,
       });
+      const { status } = response;
+      if (status >= 200 && status < 300) return await read(response);
       const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), ports.now());
       const isProblem = PROBLEM.test(response.headers.get('content-type') ?? '');
-      const { status } = response;
-      const answer = { status, isProblem, body: await response.text(), retryAfterMs };
-      if (answer.status >= 200 && answer.status < 300) return answer.body;
-      throw errorOf(answer, endpoint);
+      throw errorOf({ status, isProblem, body: await response.text(), retryAfterMs }, endpoint);
     } catch (cause) {
       if (cause instanceof MillraceError) throw cause;
       const why = timeout.signal.aborted

@@ -17,7 +17,9 @@ export interface SyncProgress {
 
 export async function readProgress(
   storage: Storage,
-): Promise<SyncProgress & { readonly head: Position; readonly bytes: number }> {
+): Promise<
+  SyncProgress & { readonly head: Position; readonly bytes: number; readonly acked: Position }
+> {
   const acked = ((await storage.get(syncKeys.acked)) as Position | undefined) ?? 0;
   const buried = ((await storage.get(syncKeys.rejected)) as number | undefined) ?? 0;
   // Letters behind `acked`: their holes are not sent yet.
@@ -27,6 +29,7 @@ export async function readProgress(
   return {
     head,
     bytes,
+    acked,
     waiting: Math.max(0, head - acked - deadAhead),
     acknowledged: Math.max(0, acked - (buried - deadAhead) + resent),
     rejected: Math.max(0, buried - resent - discarded),

@@ -15,6 +15,7 @@ import type { Digest, Ports } from '../ports.ts';
 import type { Position, Storage } from '../storage/storage.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
 import { chained, chainOfAnswer } from './chain.ts';
+import { pushDeadLetter } from './dead-letter.ts';
 import { EdgeContact } from './edge-contact.ts';
 import { readOutgoing, type Outgoing, type PushBounds } from './outgoing.ts';
 import { Leadership } from './producer-state.ts';
@@ -194,8 +195,9 @@ export class Pusher implements AsyncDisposable {
   async #buryDamaged(lead: Leadership, positions: readonly Position[]): Promise<void> {
     this.#board.note(damaged(positions));
     const at = this.#options.ports.now();
-    const reason = 'it is damaged in this log, and its line is lost';
-    await lead.bury(positions.map((position) => ({ position, reason, at, line: '' })));
+    await lead.bury(
+      positions.map((position) => pushDeadLetter(position, '', damaged([position]).toWire(), at)),
+    );
   }
 
   async #push(lead: Leadership, outgoing: Outgoing): Promise<void> {

@@ -3,9 +3,11 @@
  * whose hole it has: one that is still ahead would be pushed again where its letter is gone.
  */
 import { hasCode } from '../errors.ts';
+import type { Ports } from '../ports.ts';
 import type { Position, Storage } from '../storage/storage.ts';
 import { deadLetterEntry, deadLetterKey, deadLetterPages, type DeadLetter } from './dead-letter.ts';
 import { syncKeys } from './producer-state.ts';
+import { refusalOf } from './refusal.ts';
 import { countOnce, type Tally } from './tally.ts';
 
 export interface RedriveOptions {
@@ -32,7 +34,7 @@ export async function dropDeadLetters(storage: Storage, options: RedriveOptions 
 export async function resendDeadLetters(
   storage: Storage,
   publish: (line: string) => Promise<unknown>,
-  options: RedriveOptions = {},
+  options: RedriveOptions & Partial<Pick<Ports, 'now'>> = {},
 ): Promise<number> {
   let sent = 0;
   for await (const letters of passed(storage, options)) {
@@ -43,7 +45,12 @@ export async function resendDeadLetters(
         sent += await settle(storage, [letter], 'resent');
       } catch (error) {
         if (!hasCode(error, 'sync.refused')) throw error;
-        const again = { ...letter, reason: error.details.reason };
+        const again = {
+          ...letter,
+          reason: refusalOf(error, error.details.reason),
+          attempts: letter.attempts + 1,
+          lastAt: options.now?.() ?? letter.lastAt,
+        };
         await storage.commit([{ events: [], put: [deadLetterEntry(again)] }]);
       }
     }

@@ -1,6 +1,6 @@
 /** What a refused push says about its events. */
-import type { MillraceError } from '../errors.ts';
-import type { DeadLetter } from './dead-letter.ts';
+import type { MillraceError, WireError } from '../errors.ts';
+import { pushDeadLetter, type DeadLetter } from './dead-letter.ts';
 import type { Outgoing } from './outgoing.ts';
 
 /**
@@ -48,10 +48,18 @@ export function lettersOf(
   if (reasons.size === 0 && lines.length > 1) return undefined;
   if (reasons.size === 0 && lines.length === 1 && isEdgesWord(error))
     reasons.set(0, error.details.reason);
-  return [...reasons].map(([index, reason]) => ({
-    position: outgoing.positions[index]!,
-    reason,
-    at,
-    line: lines[index]!,
-  }));
+  return [...reasons].map(([index, reason]) =>
+    pushDeadLetter(outgoing.positions[index]!, lines[index]!, refusalOf(error, reason), at),
+  );
+}
+
+/** What the edge has said of one event. */
+export function refusalOf(error: MillraceError<'sync.refused'>, reason: string): WireError {
+  const { endpoint, status } = error.details;
+  return {
+    name: 'MillraceError',
+    code: error.code,
+    message: reason,
+    details: { endpoint, status, reason },
+  };
 }

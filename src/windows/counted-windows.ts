@@ -67,6 +67,10 @@ export class CountedWindows implements WindowFamily {
     if (this.#table.tables[0]!.fallible) this.#one = new OneEvent(chunk, this.#batches[0]!);
   }
 
+  get windowNames(): readonly string[] {
+    return [this.#plan.name];
+  }
+
   get rows(): number {
     return this.#table.size;
   }

@@ -62,6 +62,10 @@ export class SessionWindows implements WindowFamily {
     });
   }
 
+  get windowNames(): readonly string[] {
+    return [this.#plan.name];
+  }
+
   get rows(): number {
     return this.#table.size;
   }

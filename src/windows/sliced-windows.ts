@@ -93,6 +93,10 @@ export class SlicedWindows implements WindowFamily {
     this.#results = new SlicedResults(this.#store);
   }
 
+  get windowNames(): readonly string[] {
+    return this.#windows.map(({ name }) => name);
+  }
+
   get rows(): number {
     const stacked = this.#windows.reduce((sum, { stacks }) => sum + (stacks?.held ?? 0), 0);
     return this.table.size + stacked;

@@ -11,6 +11,8 @@ export interface Arrivals {
 export interface WindowFamily {
   /** Tells its state from that of other families of the operator. */
   readonly name: string;
+  /** Of its windows. */
+  readonly windowNames: readonly string[];
   /** Rows in memory, of all that there are. */
   readonly rows: number;
   /** Whether events of that time and later may meet a window whose state is not in memory. */

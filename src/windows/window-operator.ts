@@ -16,6 +16,7 @@
  * });
  * const { updates } = await operator.process(events);
  */
+import type { CallProbe } from '../bus/call-probe.ts';
 import type { Event } from '../event/event.ts';
 import { isWireError } from '../errors.ts';
 import type { JsonValue, MaybePromise, StoredValue } from '../storage/storage.ts';
@@ -63,6 +64,8 @@ export class WindowOperator {
   readonly #keyOf: (event: Event) => string;
   #intake: Intake;
   #counts: WindowCounts = noCounts;
+  /** Looks at every pass over the events, and over the results, of windows that share their state. */
+  probe: CallProbe | undefined;
 
   /** @throws MillraceError `query.invalid` for windows that cannot be */
   constructor(options: WindowOperatorOptions) {
@@ -89,19 +92,25 @@ export class WindowOperator {
     return { keys: this.#keys.size, rows };
   }
 
+  /** Whether one of its families has the name. */
+  hasFamily(name: string): boolean {
+    return this.#families.some((family) => family.name === name);
+  }
+
   /**
    * Folds the events, moves the watermark, and gives what that has brought: at once, unless something must be read
-   * back from the storage. One call at a time.
+   * back from the storage. One call at a time. `only` names the family of windows that is to fold them, where the others
+   * have done so: see `WindowDeadLetter`.
    */
-  process(events: readonly Event[]): MaybePromise<Processed> {
+  process(events: readonly Event[], only?: string): MaybePromise<Processed> {
     const now = this.#options.ports.now();
     this.#watermark.advance(now);
     // It never goes back, whatever the host's clock does.
     if (this.#isProcessing) this.#watermark.raise(now);
     const thawed = this.#options.storage === undefined ? undefined : this.#thaw(events);
     return thawed === undefined
-      ? this.#process(events, now)
-      : thawed.then(() => this.#process(events, now));
+      ? this.#process(events, now, only)
+      : thawed.then(() => this.#process(events, now, only));
   }
 
   /**
@@ -195,16 +204,20 @@ export class WindowOperator {
     return Promise.all(thawing).then((mores) => end(mores.includes(true)));
   }
 
-  #process(events: readonly Event[], now: number): Processed {
+  #process(events: readonly Event[], now: number, only?: string): Processed {
     const output = new Output();
     for (let from = 0; from < events.length; from += CHUNK_EVENTS) {
       const part = events.length <= CHUNK_EVENTS ? events : events.slice(from, from + CHUNK_EVENTS);
-      this.#fold(part, now, output);
+      this.#fold(part, now, output, only);
     }
     const watermark = this.#watermark.advance(now);
     for (const family of this.#families) {
-      family.advance(watermark, output);
-      family.settle(now, output);
+      const handOn = (): void => {
+        family.advance(watermark, output);
+        family.settle(now, output);
+      };
+      if (this.probe === undefined) handOn();
+      else this.#probed(`results of ${namesOf(family)}`, handOn, 0);
     }
     this.#keys.sweep();
     this.#count(events.length, output);
@@ -213,14 +226,15 @@ export class WindowOperator {
 
   #count(events: number, { late, deadLetters }: Output): void {
     const counts = this.#counts;
+    const dead = new Set(deadLetters.map(({ event }) => event)).size;
     this.#counts = {
-      events: counts.events + events - deadLetters.length,
+      events: counts.events + events - dead,
       late: counts.late + late.length,
-      deadLetters: counts.deadLetters + deadLetters.length,
+      deadLetters: counts.deadLetters + dead,
     };
   }
 
-  #fold(part: readonly Event[], now: number, output: Output): void {
+  #fold(part: readonly Event[], now: number, output: Output, only?: string): void {
     const chunk = this.#chunk;
     const intake = this.#intake;
     let events = part;
@@ -240,13 +254,26 @@ export class WindowOperator {
     if (split > 0) {
       const reached = chunk.watermarks[split]!;
       this.#watermark.rewind();
-      this.#fold(events.slice(0, split), now, output);
+      this.#fold(events.slice(0, split), now, output, only);
       for (const family of this.#families) family.advance(this.#watermark.raise(reached), output);
-      return this.#fold(events.slice(split), now, output);
+      return this.#fold(events.slice(split), now, output, only);
     }
-    for (const family of this.#families) family.fold(output);
-    for (const [index, error] of chunk.failures)
-      output.deadLetters.push(deadLetter(events[index]!, error));
+    for (const family of this.#families)
+      if (only === undefined || family.name === only) this.#foldInto(family, events, output);
+  }
+
+  #probed(name: string, call: () => void, events: number): void {
+    this.probe!(name, call, { events })();
+  }
+
+  #foldInto(family: WindowFamily, events: readonly Event[], output: Output): void {
+    const { failures } = this.#chunk;
+    if (this.probe === undefined) family.fold(output);
+    else this.#probed(`fold ${namesOf(family)}`, () => family.fold(output), events.length);
+    if (failures.size === 0) return;
+    for (const [index, error] of failures)
+      output.deadLetters.push({ ...deadLetter(events[index]!, error), family: family.name });
+    failures.clear();
   }
 
   /** Reads back what the events need that is not in memory; nothing where all of it is. */
@@ -271,6 +298,10 @@ export class WindowOperator {
     }
     return Promise.all(cold.map((family) => family.thaw({ times, keys }))).then(() => undefined);
   }
+}
+
+function namesOf({ windowNames }: WindowFamily): string {
+  return windowNames.join(' + ');
 }
 
 /** What has no key is a dead letter later on. */

@@ -56,6 +56,8 @@ export interface WindowDeadLetter {
   readonly code?: string;
   readonly reason: string;
   readonly error: unknown;
+  /** The windows that have refused it, by the name of the state that they share. None: it is in no window. */
+  readonly family?: string;
 }
 
 /** What one step of a stream of windows has brought. */

@@ -65,7 +65,7 @@ export class WindowedLog {
   }
 
   /** The windows as they are in memory: to look at, not to feed. */
-  get operator(): Pick<WindowOperator, 'watermark' | 'counts' | 'size'> {
+  get operator(): Pick<WindowOperator, 'watermark' | 'counts' | 'size' | 'probe'> {
     return this.#operator;
   }
 
@@ -91,6 +91,11 @@ export class WindowedLog {
   /** Hands on what the host's clock alone brings, by interval triggers and silent sources. */
   tick(): Promise<void> {
     return this.#run(() => this.#beyond((operator) => operator.tick()));
+  }
+
+  /** A step that folds something besides the log's events, or nothing. May be asked again, where another came first. */
+  beside(process: (operator: WindowOperator) => MaybePromise<Processed>): Promise<void> {
+    return this.#run(() => this.#beyond(process));
   }
 
   /** Completes all windows, for a log that has ended: in several commits, where global windows have many keys. */

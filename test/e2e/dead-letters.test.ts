@@ -41,7 +41,7 @@ test('an event that the edge refuses is listed with its reason, refused again, a
     return { first, sent, again, dropped, left: await client.deadLetters() };
   });
   expect(outcome).toMatchObject({ sent: 0, dropped: 1, left: [] });
-  expect(outcome.first!.reason).toContain('other content');
+  expect(outcome.first!.reason.message).toContain('other content');
   expect(outcome.again!.position).toBe(outcome.first!.position);
   await demo.until(status, ({ rejected, dropped }) => rejected === 0 && dropped === 1);
   const paths = (await edgeEvents(device.edge)).map(({ data }) => (data as { path?: string }).path);

@@ -117,8 +117,10 @@ async function checkWorld(world: World): Promise<void> {
     (value as { steps: { visitors: number }[] }).steps.map((step) => step.visitors),
   );
   expect(visitors).toEqual(funnelVisitors);
-  const letters = await open(world, (storage) => storage).deadLetters();
-  expect(letters.map(({ event, code }) => [event?.id, code])).toEqual([['e-4', 'value.invalid']]);
+  const letters = await open(world, (storage) => storage).deadLetters.list();
+  expect(letters.map(({ event, reason }) => [event?.id, reason.code])).toEqual([
+    ['e-4', 'value.invalid'],
+  ]);
 }
 
 const windowOf = ({ timestamp }: Event): number => Math.floor(timestamp / (10 * MINUTE)) * 10 * MINUTE;

@@ -37,7 +37,7 @@ describe('middleware', () => {
     expect(bus.publish(event())).toMatchObject({ status: 'dropped', handled: 0 });
     expect(await bus.publish(event('a.b', 'later'))).toMatchObject({ status: 'dropped' });
     expect(handler).not.toHaveBeenCalled();
-    expect(deadLetters.length).toBe(0);
+    expect(deadLetters.count()).toBe(0);
     undo();
     expect(bus.publish(event())).toMatchObject({ status: 'delivered', handled: 1 });
   });
@@ -103,7 +103,9 @@ describe('middleware', () => {
       handled: 0,
       error: { message: 'broken' },
     });
-    expect([...deadLetters]).toMatchObject([{ handler: 'check', reason: 'broken' }]);
+    expect(deadLetters.list()).toMatchObject([
+      { where: { part: 'bus', name: 'check', detail: 'middleware' }, reason: { message: 'broken' } },
+    ]);
     expect(failures).toHaveLength(1);
     undo();
     expect(await bus.publish(event())).toMatchObject({ handled: 1 });
@@ -118,7 +120,7 @@ describe('middleware', () => {
     bus.subscribe('order.placed', () => {});
     expect(await bus.publish(event())).toMatchObject({ status: 'delivered', handled: 1 });
     expect(failures).toMatchObject([{ final: false }]);
-    expect(deadLetters.length).toBe(0);
+    expect(deadLetters.count()).toBe(0);
   });
 
   it('may call next once, and not after it has ended', async () => {
@@ -138,5 +140,28 @@ describe('middleware', () => {
     bus.publish(late);
     expect(() => kept!(late)).toThrow(misused);
     expect(handler).toHaveBeenCalledTimes(1);
+  });
+
+  it('that failed passes the event on to all, once it is driven again', async () => {
+    const { bus, event, deadLetters } = busWorld();
+    const seen: string[] = [];
+    let broken = true;
+    bus.use((one, next) => (seen.push('outer'), next(one)));
+    const stop = bus.use(function check(one, next) {
+      if (broken) throw new Error('broken');
+      return next(one);
+    });
+    for (const name of ['one', 'two']) bus.subscribe('#', () => void seen.push(name), { name });
+    await bus.publish(event());
+    expect(await bus.deadLetters.redrive()).toEqual({ redriven: 0, failed: 1 });
+    expect(deadLetters.list()).toMatchObject([{ attempts: 2, reason: { message: 'broken' } }]);
+    broken = false;
+    expect(await bus.deadLetters.redrive()).toEqual({ redriven: 1, failed: 0 });
+    expect(seen).toEqual(['outer', 'one', 'two']);
+    broken = true;
+    await bus.publish(event());
+    stop();
+    expect(await bus.deadLetters.redrive()).toEqual({ redriven: 0, failed: 1 });
+    expect(deadLetters.list()).toMatchObject([{ reason: { code: 'query.invalid' } }]);
   });
 });

@@ -75,8 +75,9 @@ describe('publish-subscribe', () => {
     for (const data of [1, 2]) pubSub.publish('a.b', event('a.b', data));
     await settle();
     expect(seen).toEqual([1, 2]);
-    const letter = { handler: 'broken', topic: 'a.b', reason: 'broken', attempts: 1 };
-    expect([...deadLetters]).toMatchObject([letter, letter]);
+    const where = { part: 'topic', name: 'broken', detail: 'a.b' };
+    const letter = { where, reason: { code: 'failed', message: 'broken' }, attempts: 1 };
+    expect(deadLetters.list()).toMatchObject([letter, letter]);
   });
 
   it.each([
@@ -115,8 +116,8 @@ describe('publish-subscribe', () => {
       await settle();
       expect(handled).toEqual(seen);
       expect(subscription.counts).toEqual({ received: 4, handled: 2, dropped, failed });
-      expect(deadLetters.length).toBe(failed);
-      for (const { error } of deadLetters) expect(error).toMatchObject({ code: 'limit.exceeded' });
+      expect(deadLetters.count()).toBe(failed);
+      for (const { reason } of deadLetters.list()) expect(reason.code).toBe('limit.exceeded');
     },
   );
 
@@ -201,11 +202,11 @@ describe('publish-subscribe', () => {
     pubSub.start();
     await settle();
     expect(seen).toEqual([4]);
-    expect([...deadLetters]).toMatchObject([{ attempts: 0, reason: 'broken' }]);
+    expect(deadLetters.list()).toMatchObject([{ attempts: 0, reason: { message: 'broken' } }]);
     expect(subscription.counts).toEqual({ received: 2, handled: 1, failed: 1, dropped: 0 });
   });
 
-  it('redelivers a dead letter to the one subscriber that failed', async () => {
+  it('brings a dead letter that is driven again to the one subscriber that failed', async () => {
     const { pubSub, event, deadLetters } = busWorld();
     const other = vi.fn<() => void>();
     const seen: unknown[] = [];
@@ -218,12 +219,10 @@ describe('publish-subscribe', () => {
     const published = event();
     pubSub.publish('a.b', published);
     await settle();
-    const [letter] = [...deadLetters];
-    pubSub.redeliver(letter!);
-    await settle();
+    expect(await pubSub.deadLetters.redrive()).toEqual({ redriven: 1, failed: 0 });
     expect(seen).toEqual([published]);
     expect(other).toHaveBeenCalledTimes(1);
-    expect(() => pubSub.redeliver({ ...letter!, handler: 'nobody' })).toThrow(/nobody/);
+    expect(deadLetters.count()).toBe(0);
   });
 
   it('drops what is queued of a subscriber that goes, counted, and lets its publishers go', async () => {
@@ -306,7 +305,7 @@ describe('stopping', () => {
     expect(ports.now() - start).toBe(500);
     expect(await Promise.all(waiting)).toMatchObject([{ queued: 1 }, { queued: 1 }, { queued: 1 }]);
     expect(signal?.aborted).toBe(true);
-    expect([...deadLetters]).toMatchObject([{ event: { data: 1 }, error: { code: 'disposed' } }]);
+    expect(deadLetters.list()).toMatchObject([{ event: { data: 1 }, reason: { code: 'disposed' } }]);
     expect(pubSub.queueLength).toBe(2);
     hangs = false;
     pubSub.start();
@@ -325,7 +324,7 @@ describe('stopping', () => {
     await ports.step();
     expect(await stopped).toEqual({ left: 0, aborted: 1 });
     await settle();
-    expect([...deadLetters]).toMatchObject([{ attempts: 1, reason: 'broken' }]);
+    expect(deadLetters.list()).toMatchObject([{ attempts: 1, reason: { message: 'broken' } }]);
     expect(ports.timers).toBe(0);
   });
 

@@ -48,7 +48,7 @@ describe('publishing from inside a handler', () => {
     });
     bus.publish(event('a.b'));
     expect(count).toBe(MAX_CHAIN + 1);
-    expect([...deadLetters]).toMatchObject([{ error: { code: 'limit.exceeded' } }]);
+    expect(deadLetters.list()).toMatchObject([{ reason: { code: 'limit.exceeded' } }]);
     circle.unsubscribe();
     expect(bus.publish(event('a.b'))).toMatchObject({ handled: 0 });
   });

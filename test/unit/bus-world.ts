@@ -1,16 +1,16 @@
 /** What the bus is tested in: a stepped clock, and failures that are collected instead of logged. */
 import { EventBus, type EventBusOptions } from '../../src/bus/event-bus.ts';
-import { DeadLetterList } from '../../src/bus/dead-letters.ts';
 import type { HandlerFailure } from '../../src/bus/failures.ts';
 import { PubSub } from '../../src/bus/pub-sub.ts';
 import type { Event } from '../../src/event/event.ts';
 import { createEventFactory } from '../../src/event/factory.ts';
+import { MemoryDeadLetters } from '../../src/storage/dead-letters/memory-dead-letters.ts';
 import { SteppedPorts } from './sync-world.ts';
 
 export function busWorld(options: EventBusOptions<{}> = {}) {
   const ports = new SteppedPorts();
   const failures: HandlerFailure[] = [];
-  const deadLetters = new DeadLetterList();
+  const deadLetters = new MemoryDeadLetters();
   const parts = {
     ports,
     deadLetters,

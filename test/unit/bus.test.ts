@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { DeadLetterList } from '../../src/bus/dead-letters.ts';
+import { MemoryDeadLetters } from '../../src/storage/dead-letters/memory-dead-letters.ts';
+import type { DeadLetterStore } from '../../src/storage/dead-letters/dead-letters.ts';
 import { EventBus } from '../../src/bus/event-bus.ts';
 import type { PublishReport } from '../../src/bus/dispatch.ts';
 import { defineEvents } from '../../src/event/catalogue.ts';
@@ -71,7 +72,20 @@ describe('a bus', () => {
       expect(report.outcomes[1]).toEqual({ handler: 'broken', status: 'failed', attempts: 1, error });
       const failure = { event: published, handler: 'broken', error, attempts: 1 };
       expect(failures).toEqual([{ ...failure, final: true }]);
-      expect([...deadLetters]).toEqual([{ ...failure, reason: 'broken', at: ports.now() }]);
+      const at = ports.now();
+      expect(deadLetters.list()).toEqual([
+        {
+          id: `${published.id}/broken`,
+          where: { part: 'bus', name: 'broken' },
+          reason: {
+            name: 'MillraceError',
+            code: 'failed',
+            message: 'broken',
+            details: { error: 'Error' },
+          },
+          ...{ event: published, attempts: 1, firstAt: at, lastAt: at },
+        },
+      ]);
     },
   );
 
@@ -89,8 +103,11 @@ describe('a bus', () => {
 
   it('survives an error sink and a dead letter sink that throw or reject', async () => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => {});
-    const rejecting = { add: async () => throws() };
-    for (const deadLetters of [{ add: throws }, rejecting]) {
+    const throwing = Object.assign(new MemoryDeadLetters(), { add: throws });
+    const rejecting: DeadLetterStore = Object.assign(Object.create(throwing) as DeadLetterStore, {
+      add: async () => throws(),
+    });
+    for (const deadLetters of [throwing, rejecting]) {
       const { bus, event } = busWorld({ onError: throws, deadLetters });
       bus.subscribe('order.placed', throws);
       expect(bus.publish(event())).toMatchObject({ failed: 1 });
@@ -117,8 +134,8 @@ describe('a bus', () => {
         throw thrown;
       });
     expect(bus.publish(event())).toMatchObject({ failed: 4 });
-    expect(deadLetters.length).toBe(4);
-    expect([...deadLetters][2]).toMatchObject({ reason: 'text' });
+    expect(deadLetters.count()).toBe(4);
+    expect(deadLetters.list()[2]).toMatchObject({ reason: { message: 'text' } });
   });
 
   it('calls no handler again once it is unsubscribed, even in the dispatch that runs', () => {
@@ -169,7 +186,7 @@ describe('a bus', () => {
     expect(bus.publishAll([])).toEqual([]);
   });
 
-  it('redelivers a dead letter to the handler that failed alone', async () => {
+  it('brings a dead letter that is driven again to the handler that failed alone', async () => {
     const { bus, event, deadLetters } = busWorld();
     let broken = true;
     const other = vi.fn<() => void>();
@@ -178,12 +195,10 @@ describe('a bus', () => {
     bus.subscribe('order.placed', other);
     bus.publish(event());
     broken = false;
-    const [letter] = [...deadLetters];
-    expect(await bus.redeliver(letter!)).toMatchObject({ handled: 1 });
-    expect(deadLetters.remove(letter!)).toBe(true);
+    expect(await bus.deadLetters.redrive()).toEqual({ redriven: 1, failed: 0 });
+    expect(deadLetters.count()).toBe(0);
     expect(mended).toHaveBeenCalledTimes(1);
     expect(other).toHaveBeenCalledTimes(1);
-    expect(() => bus.redeliver({ ...letter!, handler: 'nobody' })).toThrow(/nobody/);
   });
 
   it('is closed for good: nothing is called, published or subscribed any more', async () => {
@@ -271,18 +286,5 @@ describe('bad input is refused when it is subscribed', () => {
   it('what is published and is no event, or is a middleware and no function', () => {
     expect(() => bus.publish({ type: 'order.placed' } as never)).toThrow(code('event.invalid'));
     expect(() => bus.use('text' as never)).toThrow(code('query.invalid'));
-  });
-});
-
-describe('a list of dead letters', () => {
-  it('is bounded: the oldest gives way and is counted, and each is told of', () => {
-    const told: string[] = [];
-    const list = new DeadLetterList({ capacity: 2, onLetter: ({ handler }) => void told.push(handler) });
-    const { event } = busWorld();
-    const letter = { event: event(), reason: '', error: null, attempts: 1, at: 0 };
-    for (const handler of ['a', 'b', 'c']) list.add({ ...letter, handler });
-    expect([...list].map(({ handler }) => handler)).toEqual(['b', 'c']);
-    expect(list).toMatchObject({ length: 2, dropped: 1 });
-    expect(told).toEqual(['a', 'b', 'c']);
   });
 });

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { hasCode } from '../../src/errors.ts';
 import { makeEvent, type Event } from '../../src/event/event.ts';
 import { EventRouter, type EventRouterOptions } from '../../src/routing/event-router.ts';
-import type { RoutingDeadLetter } from '../../src/routing/dead-letters.ts';
+import type { DeadLetter } from '../../src/storage/dead-letters/dead-letter.ts';
+import { MemoryDeadLetters } from '../../src/storage/dead-letters/memory-dead-letters.ts';
 import type { RoutingRule } from '../../src/routing/routing-rule.ts';
 import type { DispatchContext, Target } from '../../src/routing/target.ts';
 
@@ -306,7 +307,7 @@ describe('bad input is refused, and changes nothing', () => {
   });
 
   it('bounds that are none, and JSON that holds no rules', () => {
-    for (const options of [{ maxHops: -1 }, { maxHops: 1.5 }, { maxDeadLetters: Number.NaN }])
+    for (const options of [{ maxHops: -1 }, { maxHops: 1.5 }, { maxHops: Number.NaN }])
       expect(
         hasCode(
           refusal(() => new EventRouter(options)),
@@ -416,8 +417,8 @@ describe('dispatch', () => {
   });
 
   it('makes a dead letter of what throws, rejects, or has no target, and delivers the rest', async () => {
-    const told: RoutingDeadLetter[] = [];
-    const [thrown, rejected] = [new Error('thrown'), new Error('rejected')];
+    const told: DeadLetter[] = [];
+    const [thrown, rejected] = [new TypeError('thrown'), new Error('rejected')];
     const got: Event[] = [];
     const targets: Record<string, Target> = {
       throws: () => {
@@ -429,32 +430,32 @@ describe('dispatch', () => {
     const ports = testPorts();
     const routed = router(
       ['throws', 'rejects', 'missing', 'topic:none', 'works'].map((target) => ({ id: target, target })),
-      { targets, ports, onDeadLetter: (letter) => told.push(letter) },
+      { targets, ports },
     );
+    routed.deadLetters.onAdded((letter) => told.push(letter));
     const one = event();
     const report = await routed.dispatch(one);
     expect(report.map(({ ok }) => ok)).toEqual([false, false, false, false, true]);
     expect(got).toEqual([one]);
-    const letters = [...routed.deadLetters];
-    expect(letters).toEqual(told);
-    expect(letters.map(({ target }) => target).toSorted()).toEqual([
-      'missing',
-      'rejects',
-      'throws',
-      'topic:none',
+    const letters = await routed.deadLetters.list();
+    expect(new Set(letters)).toEqual(new Set(told));
+    expect(letters.map(({ where, reason }) => [where.detail, reason.code])).toEqual([
+      ['missing', 'routing.unknown'],
+      ['rejects', 'failed'],
+      ['throws', 'failed'],
+      ['topic:none', 'routing.unknown'],
     ]);
-    expect(letters.find(({ target }) => target === 'throws')).toEqual({
-      event: one,
-      rule: routed.rules[0],
-      target: 'throws',
-      error: thrown,
-      attempts: 1,
-      at: 1000,
+    expect(letters[2]).toEqual({
+      id: `${one.id}/throws`,
+      where: { part: 'router', name: 'throws', detail: 'throws' },
+      reason: {
+        name: 'MillraceError',
+        code: 'failed',
+        message: 'thrown',
+        details: { error: 'TypeError' },
+      },
+      ...{ event: one, attempts: 1, firstAt: 1000, lastAt: 1000 },
     });
-    expect(letters.find(({ target }) => target === 'rejects')?.error).toBe(rejected);
-    expect(hasCode(letters.find(({ target }) => target === 'missing')?.error, 'routing.unknown')).toBe(
-      true,
-    );
   });
 
   it('holds each target to its rule’s time, aborts its signal, and takes what comes later for no news', async () => {
@@ -486,20 +487,29 @@ describe('dispatch', () => {
     expect(context?.signal.aborted).toBe(true);
     late.reject(new Error('too late'));
     await Promise.resolve();
-    expect(routed.deadLetters.length).toBe(1);
+    expect(routed.deadLetters.count()).toBe(1);
     expect(ports.waiting).toBe(0);
   });
 
-  it('keeps so many dead letters, counts those that gave way, and hands them over', () => {
-    const routed = router([{ id: 'a', target: 'none' }], { maxDeadLetters: 2 });
-    const events = [event(), event(), event()];
-    for (const one of events) void routed.dispatch(one);
-    expect(routed.deadLetters.dropped).toBe(1);
-    expect(routed.deadLetters.take().map((letter) => letter.event)).toEqual(events.slice(1));
-    expect(routed.deadLetters.length).toBe(0);
+  it('brings a dead letter that is driven again to the target of its rule, as that is now', async () => {
+    const got: [string, Event][] = [];
+    const target = (name: string) => (one: Event) => void got.push([name, one]);
+    const routed = router([{ id: 'a', target: 'none' }], { targets: { other: target('other') } });
+    const [one, two] = [event(), event()];
+    for (const each of [one, two]) void routed.dispatch(each);
+    expect(await routed.deadLetters.redrive()).toEqual({ redriven: 0, failed: 2 });
+    expect(await routed.deadLetters.list()).toMatchObject([{ attempts: 2 }, { attempts: 2 }]);
+    routed.removeRule('a');
+    expect(await routed.deadLetters.redrive()).toEqual({ redriven: 0, failed: 2 });
+    routed.addRule({ id: 'a', target: 'other' });
+    expect(await routed.deadLetters.redrive()).toEqual({ redriven: 2, failed: 0 });
+    expect(got.map(([name, { id }]) => [name, id]).toSorted()).toEqual(
+      [one, two].map(({ id }) => ['other', id]).toSorted(),
+    );
+    expect(await routed.deadLetters.count()).toBe(0);
   });
 
-  it('goes on where the callback for dead letters throws', () => {
+  it('goes on where a dead letter cannot be kept', () => {
     const errors: unknown[] = [];
     const routed = router(
       [
@@ -508,9 +518,11 @@ describe('dispatch', () => {
       ],
       {
         targets: { works: () => undefined },
-        onDeadLetter: () => {
-          throw new Error('defect');
-        },
+        deadLetters: Object.assign(new MemoryDeadLetters(), {
+          add() {
+            throw new Error('defect');
+          },
+        }),
         onError: (error) => errors.push(error),
       },
     );
@@ -531,8 +543,8 @@ describe('dispatch', () => {
     });
     void routed.dispatch(event());
     expect(hops).toEqual([0, 1, 2, 3, 4, 5]);
-    const [letter] = [...routed.deadLetters];
-    expect(hasCode(letter?.error, 'limit.exceeded') && letter.error.details).toEqual({
+    const [letter] = routed.deadLetters.list() as readonly DeadLetter[];
+    expect(hasCode(letter?.reason, 'limit.exceeded') && letter.reason.details).toEqual({
       limit: 'routing.hops',
       maximum: 5,
       actual: 6,

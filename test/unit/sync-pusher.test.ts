@@ -3,7 +3,7 @@ import { MillraceError, type ErrorDetails } from '../../src/errors.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { formatCursor } from '../../src/storage/cursor.ts';
 import type { Storage } from '../../src/storage/storage.ts';
-import { deadLetterEntry, listDeadLetters } from '../../src/sync/dead-letter.ts';
+import { deadLetterEntry, listDeadLetters, pushDeadLetter } from '../../src/sync/dead-letter.ts';
 import { Pusher, type PusherOptions, type PushStatus } from '../../src/sync/pusher.ts';
 import { readProgress } from '../../src/sync/progress.ts';
 import type { Push, PushAnswer } from '../../src/sync/protocol.ts';
@@ -342,7 +342,7 @@ describe('poison', () => {
     ]);
     expect(await readProgress(storage)).toMatchObject({ waiting: 0, acknowledged: 7, rejected: 3 });
     const letters = await listDeadLetters(storage);
-    expect(letters.map(({ position, reason, at }) => [position, reason, at])).toEqual(
+    expect(letters.map(({ position, reason, lastAt }) => [position, reason.message, lastAt])).toEqual(
       [1, 4, 10].map((position) => [position, 'poison', ports.now()]),
     );
     expect(await storage.get(`dead/${formatCursor(4)}`)).toMatchObject({
@@ -361,7 +361,10 @@ describe('poison', () => {
       const { pusher, ports, is } = begin({ storage, transport: faultyTransport(edge) });
       await ports.until(is('idle'));
       const [letter] = await listDeadLetters(storage);
-      expect(letter).toMatchObject({ position: at + 1, reason: 'bad events' });
+      expect(letter).toMatchObject({
+        position: at + 1,
+        reason: { code: 'sync.refused', message: 'bad events' },
+      });
       expect(await edge.ids()).toHaveLength(63);
       const alone = edge.pushes.findIndex(({ seq, lines }) => seq === at + 1 && lines.length === 1);
       expect(alone).toBeLessThanOrEqual(Math.log2(64) + 1);
@@ -437,9 +440,9 @@ describe('poison', () => {
   it('is counted however many there are ahead', async () => {
     const events = shopEvents(2500);
     const storage = device(events);
-    const put = events.map(({ id }, index) =>
-      deadLetterEntry({ position: index + 1, reason: 'poison', at: 0, line: id }),
-    );
+    const details = { endpoint: 'edge', status: 422, reason: 'poison' };
+    const poison = new MillraceError('sync.refused', 'poison', details).toWire();
+    const put = events.map(({ id }, index) => deadLetterEntry(pushDeadLetter(index + 1, id, poison, 0)));
     await storage.commit([{ events: [], put: [...put, ['sync/rejected', 2500]] }]);
     const progress = { waiting: 0, acknowledged: 0, rejected: 2500 };
     expect(await readProgress(storage)).toMatchObject({ head: 2500, ...progress });

@@ -56,9 +56,15 @@ describe('dead letters', () => {
     edge.poison.delete(events[4]!.id);
     expect(await resendDeadLetters(storage, publish)).toBe(1);
     expect((await edge.ids()).filter((id) => id === events[4]!.id)).toHaveLength(1);
-    expect((await listDeadLetters(storage)).map(({ position, reason }) => [position, reason])).toEqual([
-      [2, 'still bad'],
-      [9, 'still bad'],
+    expect(
+      (await listDeadLetters(storage)).map(({ position, reason, attempts }) => [
+        position,
+        reason.message,
+        attempts,
+      ]),
+    ).toEqual([
+      [2, 'still bad', 2],
+      [9, 'still bad', 2],
     ]);
     expect(await readProgress(storage)).toMatchObject({ acknowledged: 8, rejected: 2, dropped: 0 });
     edge.poison.clear();

@@ -36,7 +36,7 @@ async function resultsOf(processor: StreamProcessor, events: readonly Event[] = 
   for (const event of events) await bus.publish(event);
   await run.finish();
   stop();
-  return { results, letters: await run.deadLetters() };
+  return { results, letters: await run.deadLetters.list() };
 }
 
 describe('a stream processor', () => {
@@ -97,7 +97,13 @@ describe('a stream processor', () => {
       });
     const { results, letters } = await resultsOf(processor);
     expect(results).toEqual([['hour.orders', '', 4]]);
-    expect(letters.map(({ handler, reason, result }) => [handler, reason, result?.name])).toEqual([
+    expect(
+      letters.map(({ where, reason, result }) => [
+        where.detail,
+        reason.message,
+        (result as { name?: string } | undefined)?.name,
+      ]),
+    ).toEqual([
       ['output mail', 'no mail', 'hour.orders'],
       ['result', 'broken', 'hour.broken'],
     ]);

@@ -45,6 +45,9 @@ function order(minute: number, total: unknown, fields: Partial<Event> = {}): Eve
 
 const orders = [order(0, 10), order(0.5, 2.5), order(1, 7, { source: 'web' }), order(3, 1)];
 
+const nameOf = (result: unknown): unknown => (result as StreamResult | undefined)?.name;
+const keyOf = (result: unknown): unknown => (result as StreamResult | undefined)?.key;
+
 async function storeOf(events: readonly Event[]): Promise<EventStore> {
   const store = new EventStore(openMemory());
   await store.append(events);
@@ -279,9 +282,9 @@ describe('what a stream cannot take is a dead letter, and the stream goes on', (
     await run.catchUp();
     await run.finish();
     expect(values).toEqual([4]);
-    const letters = await run.deadLetters();
+    const letters = await run.deadLetters.list();
     expect(
-      letters.map(({ event, handler, position }) => [event?.id, handler, position]).toSorted(),
+      letters.map(({ event, where, position }) => [event?.id, where.detail, position]).toSorted(),
     ).toEqual(
       [
         ['bad', handler, 3],
@@ -289,12 +292,12 @@ describe('what a stream cannot take is a dead letter, and the stream goes on', (
       ].toSorted(),
     );
     expect(letters.find(({ event }) => event?.id === 'no-number')).toMatchObject({
-      code: 'value.invalid',
-      reason: expect.stringContaining('total'),
-      at: ports.now(),
+      where: { part: 'stream', name: 'sums' },
+      reason: { code: 'value.invalid', message: expect.stringContaining('total') },
+      firstAt: ports.now(),
     });
-    await run.dropDeadLetters(letters.map(({ id }) => id));
-    expect(await run.deadLetters()).toEqual([]);
+    expect(await run.deadLetters.drop(letters.map(({ id }) => id))).toBe(2);
+    expect(await run.deadLetters.list()).toEqual([]);
   });
 
   it('where a store cannot read it as today’s', async () => {
@@ -312,7 +315,11 @@ describe('what a stream cannot take is a dead letter, and the stream goes on', (
     const types = Array(3).fill('order.placed.v2');
     expect(values).toEqual([{ total: 3, types: { values: types, cut: 0 } }]);
     expect(
-      (await run.deadLetters()).map(({ handler, code, position }) => [handler, code, position]),
+      (await run.deadLetters.list()).map(({ where, reason, position }) => [
+        where.detail,
+        reason.code,
+        position,
+      ]),
     ).toEqual([['source', 'upcast.failed', 3]]);
   });
 
@@ -340,8 +347,10 @@ describe('what a stream cannot take is a dead letter, and the stream goes on', (
     await run.finish();
     expect(tried).toEqual(['till', 'web', 'web', 'web', 'till']);
     expect(others.length).toBe(3);
-    const letters = await run.deadLetters();
-    expect(letters.map(({ handler, attempts, result }) => [handler, attempts, result?.key])).toEqual([
+    const letters = await run.deadLetters.list();
+    expect(
+      letters.map(({ where, attempts, result }) => [where.detail, attempts, keyOf(result)]),
+    ).toEqual([
       ['output bad-events', 1, 'till'],
       ['output bad-events', 1, 'web'],
       ['output bad-events', 1, 'till'],
@@ -370,8 +379,8 @@ describe('what a stream cannot take is a dead letter, and the stream goes on', (
     await run.catchUp();
     await run.finish();
     expect(results.length).toBe(4);
-    const letters = await run.deadLetters();
-    expect(letters.map(({ handler, result }) => [handler, result?.name, result?.key])).toEqual([
+    const letters = await run.deadLetters.list();
+    expect(letters.map(({ where, result }) => [where.detail, nameOf(result), keyOf(result)])).toEqual([
       ['result', 'infinite', 'till'],
       ['result', 'own', 'till'],
     ]);
@@ -391,9 +400,9 @@ describe('what a stream cannot take is a dead letter, and the stream goes on', (
     await run.finish();
     const stored = await store.getByType('sale.counted');
     expect(stored.map(({ event }) => event.data)).toEqual(['till', 'till']);
-    expect((await run.deadLetters()).map(({ code, result }) => [code, result?.key])).toEqual([
-      ['event.invalid', 'web'],
-    ]);
+    expect(
+      (await run.deadLetters.list()).map(({ reason, result }) => [reason.code, keyOf(result)]),
+    ).toEqual([['event.invalid', 'web']]);
   });
 });
 
@@ -427,7 +436,7 @@ describe('a stream into another storage', () => {
     await run.catchUp();
     const { events } = await far.read({ types: ['sale.counted'] });
     expect(events.map(({ event }) => event.subject)).toEqual(['till', 'web', 'till']);
-    expect(await run.deadLetters()).toEqual([]);
+    expect(await run.deadLetters.list()).toEqual([]);
   });
 });
 
@@ -451,9 +460,9 @@ describe('a live stream', () => {
       expected.map(([key, , value]) => [key, value]),
     );
     expect(run.size).toEqual({ keys: 0, rows: 0 });
-    expect((await run.deadLetters()).map(({ handler, code }) => [handler, code])).toEqual([
-      ['window', 'value.invalid'],
-    ]);
+    expect(
+      (await run.deadLetters.list()).map(({ where, reason }) => [where.detail, reason.code]),
+    ).toEqual([['window', 'value.invalid']]);
   });
 
   it('holds the publisher while more wait than its capacity', async () => {

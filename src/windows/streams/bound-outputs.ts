@@ -3,6 +3,7 @@ import { decodeLine, encodeLine } from '../../event/wire.ts';
 import type { JsonValue } from '../../storage/storage.ts';
 import { invalidWindow } from '../windows.ts';
 import type { BoundOutput } from './outbox.ts';
+import { resultPlace } from './results.ts';
 import type { StreamOutput } from './outputs.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import type { Item, StreamLate, StreamResult } from './stream-result.ts';
@@ -42,7 +43,7 @@ export function bindOutputs({ outputs, lateOutputs }: StreamPlan): BoundOutputs 
 const resultCodec: Omit<BoundOutput<StreamResult>, 'name' | 'output'> = {
   encode: ({ window, ...result }) => ({ ...result, window: { ...window } }) as unknown as JsonValue,
   decode: (stored) => stored as unknown as StreamResult,
-  describe: (result) => ({ result }),
+  describe: (result) => ({ result, place: resultPlace(result) }),
 };
 
 const lateCodec: Omit<BoundOutput<StreamLate>, 'name' | 'output'> = {

@@ -1,4 +1,5 @@
 /** What events pass through on their way from the source to the windows: filters and maps, in one branch or in two. */
+import type { CallProbe } from '../../bus/call-probe.ts';
 import type { Event } from '../../event/event.ts';
 import type { Origin } from './dead-letters.ts';
 
@@ -16,23 +17,47 @@ export type Branch = readonly FlowStep[];
 export interface FlowFailure {
   readonly step: string;
   readonly error: unknown;
+  readonly origin: Origin;
 }
+
+const SIDES = ['left', 'right'];
 
 /** All branches see each event. What comes out of one knows what it came from. */
 export class Flow {
-  readonly #branches: readonly Branch[];
+  readonly #steps: readonly Branch[];
+  #branches: readonly Branch[];
   readonly #origins = new WeakMap<Event, Origin>();
 
   constructor(branches: readonly Branch[]) {
+    this.#steps = branches;
     this.#branches = branches;
   }
 
-  /** The events that come out. Of branches that fail, `failed` is told. */
+  /** Has every call of a step looked at, until it is `undefined`. */
+  probe(probe: CallProbe | undefined): void {
+    this.#branches =
+      probe === undefined
+        ? this.#steps
+        : this.#steps.map((branch, place) => {
+            const side = this.#steps.length === 1 ? '' : `${SIDES[place]} `;
+            return branch.map((step) => {
+              const apply = probe(`${side}${step.name}`, (event: Event) => step.apply(event));
+              return { name: step.name, apply };
+            });
+          });
+  }
+
+  /** The events that come out. Of branches that fail, `failed` is told. `origin.branch` says that only that one is to see it. */
   take(event: Event, origin: Origin, out: Event[], failed: (failure: FlowFailure) => void): void {
-    for (const branch of this.#branches) {
-      const end = passed(event, branch, failed);
+    const isOne = this.#branches.length === 1;
+    for (const [place, branch] of this.#branches.entries()) {
+      if (origin.branch !== undefined && origin.branch !== place) continue;
+      const own = isOne ? origin : { ...origin, branch: place };
+      const end = passed(event, branch, ({ step, error }) =>
+        failed({ step: isOne ? step : `${SIDES[place]} ${step}`, error, origin: own }),
+      );
       if (end === undefined) continue;
-      this.#origins.set(end, origin);
+      this.#origins.set(end, own);
       out.push(end);
     }
   }
@@ -45,7 +70,7 @@ export class Flow {
 function passed(
   event: Event,
   branch: Branch,
-  failed: (failure: FlowFailure) => void,
+  failed: (failure: Omit<FlowFailure, 'origin'>) => void,
 ): Event | undefined {
   let passing: Event | undefined = event;
   for (const step of branch) {

@@ -2,7 +2,7 @@
 import type { Event } from '../../event/event.ts';
 import type { Storage, StoredValue } from '../../storage/storage.ts';
 import type { Failure } from './dead-letters.ts';
-import type { BoundOutput, Outbox } from './outbox.ts';
+import { settledBy, type BoundOutput, type Outbox } from './outbox.ts';
 import { totalsOf, type KeptTotal, type Totals } from './results.ts';
 import type { Item } from './stream-result.ts';
 
@@ -14,11 +14,22 @@ export class Handing {
   readonly #outbox: Outbox;
   readonly #at: number;
   readonly #room: number;
+  readonly #open: ReadonlySet<string>;
+  /** Letters of older items, which these come in the stead of. */
+  readonly settled = new Set<string>();
 
-  constructor(outbox: Outbox, at: number, room: number) {
+  constructor(
+    outbox: Outbox,
+    {
+      at,
+      room,
+      open,
+    }: { readonly at: number; readonly room: number; readonly open: ReadonlySet<string> },
+  ) {
     this.#outbox = outbox;
     this.#at = at;
     this.#room = room;
+    this.#open = open;
   }
 
   add<I extends Item>(bound: BoundOutput<I>, items: readonly I[]): void {
@@ -28,6 +39,11 @@ export class Handing {
     this.events.push(...events);
     this.put.push(...put);
     this.failures.push(...failures);
+    if (this.#open.size === 0) return;
+    for (const item of items) {
+      const id = settledBy(bound, item);
+      if (id !== undefined && this.#open.has(id)) this.settled.add(id);
+    }
   }
 }
 

@@ -4,23 +4,37 @@
  */
 import type { Event } from '../../event/event.ts';
 import { createIds, type IdSource } from '../../event/ids.ts';
+import { ProbeSlot, type CallProbe } from '../../bus/call-probe.ts';
 import type { Ports, Undo } from '../../ports.ts';
+import { madeEventOf, type DeadLetter } from '../../storage/dead-letters/dead-letter.ts';
+import {
+  HostDeadLetters,
+  type DeadLetters,
+  type RedriveOptions,
+  type Retried,
+} from '../../storage/dead-letters/dead-letters.ts';
+import { MemoryDeadLetters } from '../../storage/dead-letters/memory-dead-letters.ts';
 import { MAX_WAITING_FOR_ROOM, queueFull } from '../../bus/bounded-queue.ts';
 import { latenessOf } from '../operator-options.ts';
 import { WindowOperator } from '../window-operator.ts';
-import type { Processed, WindowCounts } from '../window-update.ts';
+import type { Processed, WindowCounts, WindowDeadLetter, WindowUpdate } from '../window-update.ts';
 import { invalidWindow } from '../windows.ts';
 import { bindOutputs, type BoundOutputs } from './bound-outputs.ts';
 import {
-  RecentDeadLetters,
-  type DeadLettersOptions,
+  againOf,
+  eventAgain,
+  streamLetter,
+  type Again,
+  type DeadResult,
   type Failure,
-  type StreamDeadLetter,
 } from './dead-letters.ts';
-import { Flow } from './flow.ts';
+import { Flow, type FlowFailure } from './flow.ts';
+import { LiveTotals } from './live-totals.ts';
 import { completer } from './make-events.ts';
-import { callOutput, failureOf, type BoundOutput } from './outbox.ts';
-import { ResultMaker, type KeptTotal } from './results.ts';
+import { callOutput } from './call-output.ts';
+import { failureOf, type BoundOutput } from './outbox.ts';
+import { checkFamily } from './redriving.ts';
+import { resultPlace, ResultMaker } from './results.ts';
 import type { LiveSource } from './sources.ts';
 import type { StreamOptions, StreamPlan } from './stream-plan.ts';
 import { numbered, type Item } from './stream-result.ts';
@@ -41,7 +55,12 @@ export class LiveRun implements StreamRun {
   readonly #outputs: BoundOutputs;
   readonly #totals: LiveTotals;
   readonly #nextId: IdSource;
-  readonly #letters = new RecentDeadLetters();
+  readonly deadLetters: DeadLetters;
+  readonly #letters = new MemoryDeadLetters();
+  readonly #probes = new ProbeSlot((probe) => {
+    this.#flow.probe(probe);
+    this.#operator.probe = probe;
+  });
   #waiting: Event[] = [];
   #room: (() => void)[] = [];
   #scheduled = false;
@@ -61,6 +80,10 @@ export class LiveRun implements StreamRun {
     this.#totals = new LiveTotals();
     this.#outputs = bindOutputs(plan);
     this.#nextId = createIds(options.ports);
+    this.deadLetters = new HostDeadLetters(this.#letters, {
+      now: () => this.#ports.now(),
+      retry: (letter, options) => this.#redrive(letter, options),
+    });
     const { watermark, time, source, name, ports } = options;
     const { windows } = this.#maker;
     this.#operator = new WindowOperator({
@@ -108,6 +131,10 @@ export class LiveRun implements StreamRun {
     });
   }
 
+  probe(probe: CallProbe): Undo {
+    return this.#probes.set(probe);
+  }
+
   async finish(): Promise<void> {
     await this.catchUp();
     return this.#run(async () => this.#hand(await this.#operator.finish(), []));
@@ -126,18 +153,6 @@ export class LiveRun implements StreamRun {
       undo();
       for (const stop of stops) stop();
     };
-  }
-
-  get droppedDeadLetters(): number {
-    return this.#letters.dropped;
-  }
-
-  async deadLetters(options: DeadLettersOptions = {}): Promise<readonly StreamDeadLetter[]> {
-    return this.#letters.list(options);
-  }
-
-  async dropDeadLetters(ids: readonly string[]): Promise<void> {
-    this.#letters.drop(ids);
   }
 
   /** @throws MillraceError `limit.exceeded` where too many publishers wait already: the event is the bus's dead letter */
@@ -173,7 +188,7 @@ export class LiveRun implements StreamRun {
     onError(error);
   }
 
-  #run(task: () => Promise<void>): Promise<void> {
+  #run<T>(task: () => Promise<T>): Promise<T> {
     const run = this.#running.then(task);
     this.#running = run.catch(() => undefined);
     return run;
@@ -183,10 +198,8 @@ export class LiveRun implements StreamRun {
     const events: Event[] = [];
     const failures: Failure[] = [];
     for (const event of batch) {
-      const place = ++this.#taken;
-      this.#flow.take(event, { event, position: place }, events, ({ step, error }) =>
-        failures.push({ id: this.#placeId(place, step), handler: step, error, origin: { event } }),
-      );
+      const origin = { event, position: ++this.#taken };
+      this.#flow.take(event, origin, events, (failure) => failures.push(failureAt(failure)));
     }
     await this.#hand(await this.#operator.process(events), failures);
   }
@@ -195,20 +208,77 @@ export class LiveRun implements StreamRun {
     const { updates, failures } = await this.#maker.make(processed.updates, this.#totals);
     this.#totals.forget(this.#oldestNeeded());
     for (const failure of [...failed, ...failures]) this.#bury(failure);
-    for (const { event: passed, error } of processed.deadLetters) {
-      const { event, position } = this.#flow.originOf(passed);
-      const id = this.#placeId(position ?? 0, 'window');
-      this.#bury({ id, handler: 'window', error, origin: { event } });
-    }
-    const results = numbered(updates, this.#results);
-    this.#results += results.length;
+    for (const dead of processed.deadLetters) this.#bury(this.#failureOf(dead));
     const late = numbered(processed.late, this.#late).map((one) => ({
       ...one,
       event: this.#flow.originOf(one.event).event ?? one.event,
     }));
     this.#late += late.length;
-    for (const bound of this.#outputs.results) await this.#call(bound, results);
+    await this.#handOn(updates);
     for (const bound of this.#outputs.late) await this.#call(bound, late);
+  }
+
+  async #handOn(updates: readonly WindowUpdate[]): Promise<void> {
+    if (this.#letters.count() > 0) this.#settle(updates);
+    const results = numbered(updates, this.#results);
+    this.#results += results.length;
+    for (const bound of this.#outputs.results) await this.#call(bound, results);
+  }
+
+  /** Results that have come in a newer revision are no dead letters any more. */
+  #settle(updates: readonly WindowUpdate[]): void {
+    for (const update of updates) {
+      const place = resultPlace(update);
+      this.#letters.drop([`result/${place}`, `total/${place}`]);
+    }
+  }
+
+  #redrive(letter: DeadLetter, { signal }: RedriveOptions): Promise<Retried> {
+    return this.#run(async () => {
+      const again = againOf(letter);
+      if (again.kind === 'event') return this.#foldAgain(letter, again);
+      if (again.kind === 'item') await this.#handAgain(again, signal);
+      else {
+        const made = this.#maker.remake(letter.result as unknown as DeadResult, again);
+        if (again.kind === 'total') await this.#handOn([made]);
+        else await this.#hand({ updates: [made], late: [], deadLetters: [] }, []);
+      }
+      // Made, it has settled its letter; where it has failed again, there is a newer one.
+      const now = this.#letters.get(letter.id);
+      return now === undefined || now === letter ? 'taken' : 'kept';
+    });
+  }
+
+  async #foldAgain(
+    letter: DeadLetter,
+    { branch, family }: Extract<Again, { readonly kind: 'event' }>,
+  ): Promise<Retried> {
+    checkFamily(this.#operator, family);
+    const event = madeEventOf(letter);
+    const events: Event[] = [];
+    const failures: Failure[] = [];
+    const origin = { event, position: placeIn(letter.id), branch };
+    this.#flow.take(event, origin, events, (failure) => failures.push(failureAt(failure)));
+    const processed = await this.#operator.process(events, family);
+    const ids = [...failures, ...processed.deadLetters.map(this.#failureOf)].map(({ id }) => id);
+    if (!ids.includes(letter.id)) this.#letters.drop([letter.id]);
+    await this.#hand(processed, failures);
+    return ids.length > 0 ? 'kept' : 'taken';
+  }
+
+  async #handAgain(
+    { output: name, item }: Extract<Again, { readonly kind: 'item' }>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { results, late } = this.#outputs;
+    const bound = [...results, ...late].find((one) => one.name === name) as BoundOutput | undefined;
+    if (bound?.output.kind !== 'called')
+      throw invalidWindow('output', name, 'must be an output of the stream still');
+    const { output } = bound;
+    const complete = completer({ stream: this.name, id: this.#nextId(), at: this.#ports.now() });
+    const call = (): unknown => output.call(bound.decode(item), complete);
+    const failure = await callOutput(output, call, this.#ports, signal);
+    if (failure !== undefined) throw failure.error;
   }
 
   async #call<I extends Item>(bound: BoundOutput<I>, items: readonly I[]): Promise<void> {
@@ -217,17 +287,17 @@ export class LiveRun implements StreamRun {
     for (const item of items) {
       const complete = completer({ stream: this.name, id: this.#nextId(), at: this.#ports.now() });
       const call = (): unknown => output.call(item, complete);
-      const failure = await callOutput(output, call, this.#ports, undefined);
+      const probed = this.#probes.probe?.(`output ${bound.name}`, call) ?? call;
+      const failure = await callOutput(output, probed, this.#ports, undefined);
       if (failure !== undefined) this.#bury(failureOf(bound, item, failure.error, failure.attempts));
     }
   }
 
-  #placeId(place: number, step: string): string {
-    return `event/${String(place).padStart(16, '0')}-${step}`;
-  }
+  readonly #failureOf = ({ event, error, family }: WindowDeadLetter): Failure =>
+    failureAt({ step: 'window', error, origin: this.#flow.originOf(event), family });
 
   #bury(failure: Failure): void {
-    this.#letters.add(failure, this.#ports.now());
+    this.#letters.add(streamLetter(this.name, failure, this.#ports.now()));
   }
 
   /** Windows that ended before take no more events. */
@@ -237,18 +307,23 @@ export class LiveRun implements StreamRun {
   }
 }
 
-class LiveTotals {
-  readonly #totals = new Map<string, KeptTotal>();
+/** By the place of its event in what was heard. */
+function failureAt({
+  step,
+  error,
+  origin,
+  family,
+}: FlowFailure & { readonly family?: string | undefined }): Failure {
+  const { position = 0, branch, event } = origin;
+  const place = String(position).padStart(PLACE_DIGITS, '0');
+  const id = `${PREFIX}${place}-${step}${family === undefined ? '' : ` ${family}`}`;
+  // It is no position in a log.
+  return { id, step, error, origin: { event }, again: eventAgain(branch, family) };
+}
 
-  get(place: string): KeptTotal | undefined {
-    return this.#totals.get(place);
-  }
+const PREFIX = 'event/';
+const PLACE_DIGITS = 16;
 
-  set(place: string, total: KeptTotal): void {
-    this.#totals.set(place, total);
-  }
-
-  forget(until: number): void {
-    for (const [place, { end }] of this.#totals) if (end <= until) this.#totals.delete(place);
-  }
+function placeIn(id: string): number {
+  return Number(id.slice(PREFIX.length, PREFIX.length + PLACE_DIGITS));
 }

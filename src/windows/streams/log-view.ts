@@ -4,27 +4,33 @@
  */
 import { hasCode, isWireError, MillraceError } from '../../errors.ts';
 import type { Event } from '../../event/event.ts';
+import { decodeLine } from '../../event/wire.ts';
 import type { EventStore } from '../../storage/event-store/event-store.ts';
 import { positionOf, readReadable } from '../../storage/event-store/unreadable.ts';
 import { formatCursor } from '../../storage/cursor.ts';
 import type { Position } from '../../storage/position.ts';
 import type { Commit, CommitResult, Page, Query, Storage } from '../../storage/storage.ts';
 import { StoredEvent } from '../../storage/stored-event.ts';
-import type { Failure, Origin } from './dead-letters.ts';
+import { eventAgain, type Failure, type Origin } from './dead-letters.ts';
 import type { Flow } from './flow.ts';
 
 export interface LogView {
   readonly storage: Storage;
   /** What failed in the page that was read last, once. */
   takeFailures(): readonly Failure[];
+  /** An event that failed, read and passed through the steps again. */
+  again(origin: Origin & { readonly position: Position }): Promise<{
+    readonly events: readonly Event[];
+    readonly failures: readonly Failure[];
+  }>;
 }
 
 /** `isOwn` tells events that the stream itself has appended: it does not read them. */
 export function viewLog(store: EventStore, flow: Flow, isOwn: (event: Event) => boolean): LogView {
   const { storage } = store;
   let failures: Failure[] = [];
-  const fail = (handler: string, error: unknown, origin: Origin): void => {
-    failures.push({ id: eventFailureId(origin.position!, handler), handler, error, origin });
+  const fail = (step: string, error: unknown, origin: Origin): void => {
+    failures.push(eventFailure(origin, step, error));
   };
 
   function passed(stored: StoredEvent): readonly StoredEvent[] {
@@ -39,7 +45,7 @@ export function viewLog(store: EventStore, flow: Flow, isOwn: (event: Event) => 
     if (isOwn(event)) return [];
     const origin = { event, position, line };
     const out: Event[] = [];
-    flow.take(event, origin, out, ({ step, error }) => fail(step, error, origin));
+    flow.take(event, origin, out, ({ step, error, origin }) => fail(step, error, origin));
     return out.map((one) => new StoredEvent(position, line, one));
   }
 
@@ -54,7 +60,27 @@ export function viewLog(store: EventStore, flow: Flow, isOwn: (event: Event) => 
     return { ...page, events, next: position, more: true };
   }
 
+  async function again({ position, ...origin }: Parameters<LogView['again']>[0]) {
+    const failed: Failure[] = [];
+    const events: Event[] = [];
+    const { page, failure } = await readReadable(store, { after: position - 1, limit: 1 });
+    const stored = page.events[0]?.position === position ? page.events[0] : undefined;
+    try {
+      if (failure !== undefined && positionOf(failure) === position) throw failure;
+      // Trimmed since, perhaps: its letter has it still.
+      const event = stored?.event ?? decodeLine(origin.line ?? '');
+      const line = stored?.line ?? origin.line;
+      flow.take(event, { ...origin, event, position, line }, events, ({ step, error, origin }) =>
+        failed.push(eventFailure(origin, step, error)),
+      );
+    } catch (error) {
+      failed.push(eventFailure({ ...origin, position }, 'source', error));
+    }
+    return { events, failures: failed };
+  }
+
   return {
+    again,
     takeFailures: () => failures.splice(0),
     storage: {
       read,
@@ -93,7 +119,9 @@ function overtaken({ advance }: Omit<Commit, 'events'>): CommitResult {
   return { ok: false, error: new MillraceError('producer.gap', `${producer} was overtaken`, details) };
 }
 
-/** So that an event's dead letter is the same, however often it fails there. */
-export function eventFailureId(position: Position, handler: string): string {
-  return `event/${formatCursor(position)}-${handler}`;
+/** An event's dead letter is the same, however often it fails there. */
+export function eventFailure(origin: Origin, step: string, error: unknown, family?: string): Failure {
+  const { branch } = origin;
+  const id = `event/${formatCursor(origin.position!)}-${step}${family === undefined ? '' : ` ${family}`}`;
+  return { id, step, error, origin, again: eventAgain(branch, family) };
 }

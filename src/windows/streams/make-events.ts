@@ -33,6 +33,7 @@ export function completer({ stream, id, at }: Completion): CompleteEvent {
       correlationId: draft.correlationId,
       causationId: draft.causationId,
       subject: draft.subject,
+      traceparent: draft.traceparent,
     });
     encodeLine(event);
     return event;

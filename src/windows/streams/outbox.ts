@@ -4,14 +4,16 @@
  * crash in between has a chunk handed on again, and never lost.
  */
 import { hasCode, isWireError } from '../../errors.ts';
-import { retryDelayMs } from '../../bus/retry.ts';
+import type { CallProbe } from '../../bus/call-probe.ts';
 import type { Event } from '../../event/event.ts';
 import type { Ports } from '../../ports.ts';
 import { formatCursor } from '../../storage/cursor.ts';
 import type { EventStore } from '../../storage/event-store/event-store.ts';
 import type { JsonValue } from '../../storage/storage.ts';
-import type { Failure, StoredDeadLetters } from './dead-letters.ts';
+import type { LetterEntry, StoredDeadLetters } from '../../storage/dead-letters/stored-dead-letters.ts';
+import { streamLetter, type Failure } from './dead-letters.ts';
 import { completed, completer, ownIds, type Completed } from './make-events.ts';
+import { callOutput } from './call-output.ts';
 import type { Item } from './stream-result.ts';
 import type { CalledOutput, Made, StoredOutput, StreamOutput } from './outputs.ts';
 
@@ -21,8 +23,8 @@ export interface BoundOutput<I extends Item = Item> {
   readonly output: StreamOutput<I>;
   encode(item: I): JsonValue;
   decode(stored: JsonValue): I;
-  /** The item as its dead letter names it. */
-  describe(item: I): Pick<Failure, 'origin' | 'result'>;
+  /** The item as its dead letter names it; `place` where a later item may be in its stead. */
+  describe(item: I): Pick<Failure, 'origin' | 'result'> & { readonly place?: string };
 }
 
 export interface OutboxOptions {
@@ -50,6 +52,8 @@ type Put = Completed['put'][number][];
 
 export class Outbox {
   readonly #options: OutboxOptions;
+  /** Looks at every call of an output. */
+  probe: CallProbe | undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -88,18 +92,48 @@ export class Outbox {
    * @throws MillraceError as the storages do, and what the signal was aborted with: what was not handed on waits on.
    */
   async drain<I extends Item>(bound: BoundOutput<I>, signal?: AbortSignal): Promise<void> {
-    const { store, letters, ports } = this.#options;
+    const { stream, store, letters, ports } = this.#options;
     for (;;) {
       const page = await store.storage.list(this.#prefix(bound), { limit: PAGE_CHUNKS });
       for (const [key, value] of page) {
         const { items, at } = value as unknown as StoredChunk;
         const chunk = { items: items.map((item) => bound.decode(item)), at };
         const failures = await this.#deliver(bound, chunk, signal);
-        const kept = failures.map((failure) => letters.entry(failure, ports.now()));
-        await store.storage.commit([{ events: [], put: [[key, undefined], ...kept] }]);
+        const kept = failures.map((failure) => streamLetter(stream, failure, ports.now()));
+        const entries = kept.map((letter) => letters.entry(letter.id, letter));
+        await store.storage.commit([{ events: [], put: [[key, undefined], ...entries] }]);
+        letters.tell(kept);
       }
       if (page.length < PAGE_CHUNKS) return;
     }
+  }
+
+  /**
+   * Hands on once more what the output has refused, at `at`, with the end of its letter where that is one commit.
+   *
+   * @throws what it is refused for
+   */
+  async again<I extends Item>(
+    bound: BoundOutput<I>,
+    { items: [item], at }: Chunk<I>,
+    end: LetterEntry,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { output } = bound;
+    const complete = this.#completer(bound, item!, at);
+    if (output.kind === 'called') {
+      const call = (): unknown => output.call(item!, complete);
+      const failure = await callOutput(output, call, this.#options.ports, signal);
+      if (failure !== undefined) throw failure.error;
+      return;
+    }
+    const { events, put } = completed(output.make(item!), complete);
+    if (output.kind === 'committed') {
+      await this.#options.store.append(events, { put: [...put, end] });
+      return;
+    }
+    const [result] = await output.storage.commit([{ events, put }]);
+    if (!result!.ok) throw result!.error;
   }
 
   #waiting<I extends Item>(bound: BoundOutput<I>, { items, at }: Chunk<I>): Put {
@@ -132,12 +166,9 @@ export class Outbox {
     const failures: Failure[] = [];
     for (const item of items) {
       const complete = this.#completer(bound, item, at);
-      const failure = await callOutput(
-        output,
-        () => output.call(item, complete),
-        this.#options.ports,
-        signal,
-      );
+      const call = (): unknown => output.call(item, complete);
+      const probed = this.probe?.(`output ${bound.name}`, call) ?? call;
+      const failure = await callOutput(output, probed, this.#options.ports, signal);
       if (failure !== undefined) failures.push(failureOf(bound, item, failure.error, failure.attempts));
     }
     return failures;
@@ -217,41 +248,6 @@ export class Outbox {
   }
 }
 
-/** Calls until it succeeds, or is given up. @throws What the signal was aborted with, while it waits */
-export async function callOutput<I>(
-  { retry = { count: 0 } }: CalledOutput<I>,
-  call: () => unknown,
-  ports: Pick<Ports, 'after' | 'random'>,
-  signal: AbortSignal | undefined,
-): Promise<{ readonly error: unknown; readonly attempts: number } | undefined> {
-  for (let attempts = 1; ; attempts++) {
-    signal?.throwIfAborted();
-    try {
-      await call();
-      return undefined;
-    } catch (error) {
-      if (attempts > retry.count) return { error, attempts };
-    }
-    await pause(retryDelayMs(retry, attempts, ports), ports, signal);
-  }
-}
-
-function pause(
-  delayMs: number,
-  ports: Pick<Ports, 'after'>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      undo();
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const undo = ports.after(delayMs, done);
-    signal?.addEventListener('abort', done);
-  });
-}
-
 interface Refused {
   readonly error: unknown;
 }
@@ -275,11 +271,27 @@ export function isRefusal(error: unknown): boolean {
 }
 
 export function failureOf<I extends Item>(
-  { name, describe }: BoundOutput<I>,
+  bound: BoundOutput<I>,
   item: I,
   error: unknown,
   attempts: number,
 ): Failure {
-  const id = `output/${name}-${formatCursor(item.sequence)}`;
-  return { id, handler: `output ${name}`, error, attempts, ...describe(item) };
+  const { name } = bound;
+  const { origin, result } = bound.describe(item);
+  return {
+    id: settledBy(bound, item) ?? `output/${name}-${formatCursor(item.sequence)}`,
+    step: `output ${name}`,
+    error,
+    attempts,
+    ...(origin !== undefined && { origin }),
+    ...(result !== undefined && { result }),
+    again: { kind: 'item', output: name, item: bound.encode(item) },
+  };
+}
+
+/** The letter of an older item that this one comes in the stead of, if there is one. */
+export function settledBy<I extends Item>(bound: BoundOutput<I>, item: I): string | undefined {
+  const { name, output } = bound;
+  if (output.kind !== 'committed' || output.latest !== true) return undefined;
+  return `output/${name}-${bound.describe(item).place}`;
 }

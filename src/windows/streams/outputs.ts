@@ -48,6 +48,8 @@ export type CompleteEvent = (draft: ResultEvent, index: number) => Event;
 
 export interface CommittedOutput<Item> extends OutputOptions {
   readonly kind: 'committed';
+  /** Only the latest of a result's items matters: an older one that has failed is no dead letter any more. */
+  readonly latest?: true;
   make(item: Item): Made;
 }
 export interface StoredOutput<Item> extends OutputOptions {
@@ -89,6 +91,7 @@ export function toDocuments<Item extends StreamResult<never>>(
   return {
     kind: 'committed',
     name,
+    latest: true,
     make: (item) => ({
       put: [[documentKey(prefix, item), item.removed === true ? undefined : value(item)]],
     }),

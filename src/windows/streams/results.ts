@@ -5,7 +5,8 @@ import { count } from '../aggregations/count.ts';
 import { keySlot, sortableTime } from '../key-slot.ts';
 import type { StreamWindow } from '../operator-options.ts';
 import type { WindowUpdate } from '../window-update.ts';
-import type { Failure } from './dead-letters.ts';
+import { invalidWindow } from '../windows.ts';
+import type { Again, DeadResult, Failure } from './dead-letters.ts';
 import { attempt, guarded, type Guarded } from './guarded.ts';
 import type { PlannedWindow } from './stream-plan.ts';
 import type { AnyTotal } from './total.ts';
@@ -65,6 +66,26 @@ export class ResultMaker {
     });
   }
 
+  /**
+   * A result whose making has failed, made anew of its state: to be handed to `make`. Of a total, as it is handed on.
+   *
+   * @throws MillraceError `query.invalid` where the stream has no such window any more; what making the total throws
+   */
+  remake(
+    { name, window, key, revision, complete }: DeadResult,
+    { kind, state }: Extract<Again, { readonly state: JsonValue }>,
+  ): WindowUpdate {
+    const place = { name, window, key, revision, complete };
+    const total = this.#totals.get(name);
+    const own = this.windows.find((one) => one.name === name);
+    if (own === undefined || (kind === 'total' && total === undefined))
+      throw invalidWindow('name', name, 'must be a window of the stream still');
+    if (kind === 'result') return { ...place, value: own.aggregation.result(state) };
+    const made = attempt(() => total!.result(state));
+    if (made.error !== undefined) throw made.error;
+    return { ...place, value: made.value };
+  }
+
   /** The windows that have totals. */
   get totalled(): readonly StreamWindow[] {
     return this.windows.filter(({ name }) => this.#totals.has(name));
@@ -77,7 +98,7 @@ export class ResultMaker {
     for (const update of updates as readonly WindowUpdate<Guarded>[]) {
       const total = this.#totals.get(update.name);
       if (update.value?.error !== undefined)
-        failures.push(failureOf('result', update.value.error, update));
+        failures.push(failureOf('result', update.value.error, update, update.value.state));
       if (total !== undefined) {
         const place = totalPlace(update);
         const before = changed.get(place) ?? (await kept.get(place));
@@ -88,7 +109,7 @@ export class ResultMaker {
       kept.set(place, { state, revision, end: update.window.end });
       const whole = { ...update, key: '', revision };
       const result = attempt(() => total.result(state));
-      if (result.error !== undefined) failures.push(failureOf('total', result.error, whole));
+      if (result.error !== undefined) failures.push(failureOf('total', result.error, whole, state));
       else {
         const { name, window, key, complete } = whole;
         made.push({ name, window, key, value: result.value, revision, complete });
@@ -140,8 +161,23 @@ function totalPlace({ name, window }: WindowUpdate): string {
   return `${totalsOf(name)}${sortableTime(window.start)}`;
 }
 
-function failureOf(handler: string, error: unknown, result: WindowUpdate<Guarded>): Failure {
-  const { name, key, window } = result;
-  const place = keySlot(`${name} ${window.start} ${window.end} ${key}`);
-  return { id: `${handler}/${place}`, handler, error, result };
+/** With the state of which the result was to be made, it can be made again: it is all that was handed on of the window. */
+function failureOf(
+  step: 'result' | 'total',
+  error: unknown,
+  result: WindowUpdate<Guarded>,
+  state?: JsonValue,
+): Failure {
+  const id = `${step}/${resultPlace(result)}`;
+  const again: Again | undefined = state === undefined ? undefined : { kind: step, state };
+  return { id, step, error, result, ...(again !== undefined && { again }) };
+}
+
+/** Of a window's result, as dead letters name it. */
+export function resultPlace({
+  name,
+  key,
+  window,
+}: Pick<WindowUpdate, 'name' | 'key' | 'window'>): string {
+  return keySlot(`${name} ${window.start} ${window.end} ${key}`);
 }

@@ -1,7 +1,8 @@
 /** A stream that runs. */
+import type { CallProbe } from '../../bus/call-probe.ts';
 import type { Undo } from '../../ports.ts';
+import type { DeadLetters } from '../../storage/dead-letters/dead-letters.ts';
 import type { WindowCounts } from '../window-update.ts';
-import type { DeadLettersOptions, StreamDeadLetter } from './dead-letters.ts';
 
 export interface CatchUpStreamOptions {
   readonly signal?: AbortSignal | undefined;
@@ -30,10 +31,17 @@ export interface StreamRun {
    * being committed or handed on at the stop still is.
    */
   start(): Undo;
-  /** In the order of their ids. From a log, all that were not dropped; else the last 1,000. */
-  deadLetters(options?: DeadLettersOptions): Promise<readonly StreamDeadLetter[]>;
-  /** How many gave way to newer ones: of a log none. */
-  readonly droppedDeadLetters: number;
-  /** Forgets dead letters, once they were dealt with. */
-  dropDeadLetters(ids: readonly string[]): Promise<void>;
+  /**
+   * What a step could not take: events, and results that could not be made or handed on. Over a store they are kept in the
+   * commit of what they come of, else the last 1,000. Driven again, an event goes on where it failed and counts once; a
+   * result is made of the state that it had, and numbered anew; an output is handed what it has refused, late. A result
+   * that has come in a newer revision since is no dead letter any more. A total whose `add` or `subtract` has thrown cannot
+   * be driven again.
+   */
+  readonly deadLetters: DeadLetters;
+  /**
+   * Looks at every call of a step and of an output, at every pass of events into windows (`fold`, by the windows that share
+   * their state) and at the making of their results. One probe at a time: another takes its place.
+   */
+  probe(probe: CallProbe): Undo;
 }
