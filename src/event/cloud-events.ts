@@ -1,11 +1,12 @@
 /**
  * CloudEvents 1.0 as the second wire form: the JSON format (structured and batch modes), and the headers of the HTTP
  * binding's binary mode. Extensions `correlationid`, `causationid` and `priority` carry what CloudEvents has no name
- * for. Attributes that an event has no field for are not kept.
+ * for; `traceparent` is that of its extension for distributed tracing. Attributes that an event has no field for are not kept.
  *
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
  */
 import { invalidEvent, type Event } from './event.ts';
+import { formatTraceparent, parseTraceparent } from './trace-context.ts';
 import { fromWire, toWire, type WireEvent } from './wire.ts';
 
 /** An event as CloudEvents' JSON format has it. */
@@ -21,6 +22,7 @@ export interface CloudEvent {
   readonly correlationid?: string;
   readonly causationid?: string;
   readonly priority: number;
+  readonly traceparent?: string;
 }
 
 export const cloudEventTypes = {
@@ -38,10 +40,11 @@ const attributes: readonly (readonly [field: Exclude<keyof WireEvent, 'data'>, a
   ['correlation_id', 'correlationid'],
   ['causation_id', 'causationid'],
   ['subject', 'subject'],
+  ['traceparent', 'traceparent'],
 ];
 
 export function toCloudEvent(event: Event): CloudEvent {
-  const { correlation_id, causation_id, subject, timestamp: time, ...wire } = toWire(event);
+  const { correlation_id, causation_id, subject, traceparent, timestamp: time, ...wire } = toWire(event);
   return {
     specversion: '1.0',
     ...wire,
@@ -51,6 +54,7 @@ export function toCloudEvent(event: Event): CloudEvent {
     ...(subject !== undefined && { subject }),
     ...(correlation_id !== undefined && { correlationid: correlation_id }),
     ...(causation_id !== undefined && { causationid: causation_id }),
+    ...(traceparent !== undefined && { traceparent }),
   };
 }
 
@@ -81,6 +85,7 @@ export function wireOfCloudEvent(given: unknown): Record<string, unknown> {
   const fields = attributes.map(([field, attribute]) => [field, cloudEvent[attribute]] as const);
   const wire: Record<string, unknown> = { ...Object.fromEntries(fields), data };
   if (typeof wire['source'] === 'string') wire['source'] = fromUriReference(wire['source']);
+  wire['traceparent'] = readTraceparent(wire['traceparent']);
   return wire;
 }
 
@@ -117,6 +122,12 @@ export function fromCloudEventHeaders(
   if (typeof priority === 'string' && /^[0-9]+$/.test(priority))
     cloudEvent['priority'] = Number(priority);
   return cloudEvent;
+}
+
+/** What others have malformed ends the trace, and not the event (W3C Trace Context, section 4.3). */
+function readTraceparent(given: unknown): string | undefined {
+  const context = typeof given === 'string' ? parseTraceparent(given) : undefined;
+  return context && formatTraceparent(context);
 }
 
 function isJsonType(type: unknown): boolean {

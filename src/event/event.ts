@@ -28,6 +28,11 @@ export interface Event<Type extends string = string, Data = unknown> {
   readonly causationId?: string | undefined;
   /** What it is about: the aggregate whose stream it is in. */
   readonly subject?: string | undefined;
+  /**
+   * The trace that it is part of, as W3C Trace Context has it: `00-{trace id}-{span id}-{flags}`, 55 characters. It is about
+   * how the event came here and not what it says: two events that differ in it alone are the same. See `trace-context.ts`.
+   */
+  readonly traceparent?: string | undefined;
 }
 
 /** The bounds of an event: the longest of each field in UTF-16 code units, `line` the whole in its wire form. */
@@ -65,6 +70,8 @@ export function makeEvent<Type extends string, Data>(
   checkOptionalText('/correlation_id', fields.correlationId, eventLimits.correlationId);
   checkOptionalText('/causation_id', fields.causationId, eventLimits.causationId);
   checkOptionalText('/subject', fields.subject, eventLimits.subject);
+  if (fields.traceparent !== undefined && !isTraceparent(fields.traceparent))
+    throw invalidEvent('/traceparent', fields.traceparent, TRACEPARENT_FORM);
   if (!isTimestamp(fields.timestamp)) {
     throw invalidEvent(
       '/timestamp',
@@ -87,6 +94,16 @@ export function makeEvent<Type extends string, Data>(
   }
   return new EncodedEvent(fields, line);
 }
+
+/** Whether an event may carry it: version 00, with ids that are not all 0 (W3C Trace Context, section 3.2.2). */
+export function isTraceparent(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(value)
+  );
+}
+
+export const TRACEPARENT_FORM = 'must be a W3C traceparent of version 00';
 
 /** The last that were found sound; at first, some that are. */
 const checked = { type: 'page.viewed', source: 'page' };
@@ -137,6 +154,7 @@ class EncodedEvent<Type extends string, Data> implements Event<Type, Data> {
   readonly correlationId: string | undefined;
   readonly causationId: string | undefined;
   readonly subject: string | undefined;
+  readonly traceparent: string | undefined;
   #line: string | undefined;
 
   // Every field is set, in one order, so that all events share one hidden class.
@@ -150,6 +168,7 @@ class EncodedEvent<Type extends string, Data> implements Event<Type, Data> {
     this.correlationId = fields.correlationId;
     this.causationId = fields.causationId;
     this.subject = fields.subject;
+    this.traceparent = fields.traceparent;
     this.#line = line;
     deepFreeze(this);
   }

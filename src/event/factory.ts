@@ -18,6 +18,8 @@ export interface EventOptions {
   readonly correlationId?: string | undefined;
   readonly causationId?: string | undefined;
   readonly subject?: string | undefined;
+  /** W3C Trace Context: `startTrace`, `continueTrace` and `causedBy` make it. Default: none. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface EventFactoryOptions<Schemas extends EventSchemas> {
@@ -67,5 +69,6 @@ export function createEventFields<Schemas extends EventSchemas = {}>(
     correlationId: given.correlationId,
     causationId: given.causationId,
     subject: given.subject,
+    traceparent: given.traceparent,
   });
 }

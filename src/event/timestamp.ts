@@ -11,6 +11,7 @@ export const MAX_TIMESTAMP = 253_402_300_799_999;
 /** The smallest: 0000-01-01T00:00:00.000Z. */
 export const MIN_TIMESTAMP = -62_167_219_200_000;
 
+const ZERO = 0x30;
 const CANONICAL_LENGTH = '2015-05-17T10:05:03.000Z'.length;
 
 /** Whether `value` is a whole number of ms that ISO 8601 can write. */
@@ -30,7 +31,8 @@ export function formatTimestamp(timestamp: number): string {
   return `${formatted.text}${String(ms).padStart(3, '0')}Z`;
 }
 
-let formatted = { second: Number.NaN, text: '' };
+/** The last second that was written, up to its point. */
+let formatted = { second: 0, text: '1970-01-01T00:00:00.' };
 
 /**
  * The ms of an ISO 8601 time, or `undefined` if the text is none. Digits below the ms are cut. A time without a zone
@@ -42,8 +44,23 @@ export function parseTimestamp(text: string): number | undefined {
 
 /** The form that we write, known by being written the same: once an event, so without a regular expression. */
 function parseCanonical(text: string): number | undefined {
+  if (text.length === CANONICAL_LENGTH && text.startsWith(formatted.text) && text.endsWith('Z')) {
+    const ms = msOf(text);
+    if (ms >= 0) return formatted.second + ms;
+  }
   const time = text.length === CANONICAL_LENGTH ? Date.parse(text) : NaN;
   return isTimestamp(time) && formatTimestamp(time) === text ? time : undefined;
+}
+
+/** Of the three digits behind the point; negative where they are none. */
+function msOf(text: string): number {
+  let ms = 0;
+  for (let i = CANONICAL_LENGTH - 4; i < CANONICAL_LENGTH - 1; i++) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (digit < 0 || digit > 9) return -1;
+    ms = ms * 10 + digit;
+  }
+  return ms;
 }
 
 function parseAny(text: string): number | undefined {

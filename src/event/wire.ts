@@ -18,15 +18,18 @@ export interface WireEvent {
   readonly correlation_id?: string;
   readonly causation_id?: string;
   readonly subject?: string;
+  /** W3C Trace Context, version 00. The last key, where we write the line: see `traceparentOfLine`. */
+  readonly traceparent?: string;
 }
 
 export function toWire(event: Event): WireEvent {
-  const { correlation_id, causation_id, subject, ...wire } = wireFields(event);
+  const { correlation_id, causation_id, subject, traceparent, ...wire } = wireFields(event);
   return {
     ...wire,
     ...(correlation_id !== undefined && { correlation_id }),
     ...(causation_id !== undefined && { causation_id }),
     ...(subject !== undefined && { subject }),
+    ...(traceparent !== undefined && { traceparent }),
   };
 }
 
@@ -42,6 +45,7 @@ function wireFields(event: Event) {
     correlation_id: event.correlationId,
     causation_id: event.causationId,
     subject: event.subject,
+    traceparent: event.traceparent,
   };
 }
 
@@ -66,6 +70,7 @@ export function fromWire(wire: unknown, line?: string): Event {
       correlationId: (fields['correlation_id'] ?? undefined) as string | undefined,
       causationId: (fields['causation_id'] ?? undefined) as string | undefined,
       subject: (fields['subject'] ?? undefined) as string | undefined,
+      traceparent: (fields['traceparent'] ?? undefined) as string | undefined,
     },
     line,
   );

@@ -2,14 +2,10 @@
  * `npm run replay -- FILE`: sends a file of events to an edge. Ends with 0 where every event is stored there, with 1
  * where one was rejected, or where it could not go on; the same command then goes on.
  */
-import { stat } from 'node:fs/promises';
 import { parseArguments, usage, type ReplayArguments } from './replay/arguments.ts';
-import { openCheckpoint } from './replay/checkpoint.ts';
-import { readLines } from './replay/lines.ts';
-import { createProgressDisplay } from './replay/progress-display.ts';
-import { replay, summary } from './replay/replay.ts';
+import { summary } from './replay/replay.ts';
 import { LastingError } from './replay/request.ts';
-import { createLookup, createSender } from './replay/sender.ts';
+import { sendFile, sizeOf } from './replay/send-file.ts';
 
 async function main(): Promise<number> {
   const given = readArguments();
@@ -44,42 +40,9 @@ function readArguments(): ReplayArguments | 'help' | undefined {
 }
 
 async function run(given: ReplayArguments, size: number | undefined): Promise<number> {
-  const { file, url, key, batch, restart } = given;
-  const { signal } = interruption();
-  const display = createProgressDisplay({ output: process.stderr, totalBytes: size });
-  const onRetry = (reason: string, delayMs: number): void =>
-    display.say(
-      `${url.origin} is out of reach (${reason}); trying again in ${(delayMs / 1000).toFixed(1)} s`,
-    );
-  try {
-    const progress = await replay({
-      lines: () => readLines(file),
-      send: createSender({ url, key, signal, onRetry }),
-      knows: createLookup({ url, key, signal, onRetry }),
-      checkpoint: openCheckpoint({ file, url }),
-      display,
-      batch,
-      restart,
-    });
-    display.end();
-    console.log(summary(progress));
-    return progress.rejected === 0 ? 0 : 1;
-  } catch (error) {
-    display.end();
-    throw signal.aborted ? new Error('Interrupted.', { cause: error }) : error;
-  } finally {
-    // What is left of the standard input would keep the process alive.
-    if (file === '-') process.stdin.destroy();
-  }
-}
-
-/** In bytes, unknown for the standard input; or a sentence that says why the file cannot be replayed. */
-async function sizeOf(file: string): Promise<number | string | undefined> {
-  if (file === '-') return undefined;
-  const found = await stat(file).catch(() => undefined);
-  if (found === undefined) return `There is no file ${file}.`;
-  if (found.isDirectory()) return `${file} is a directory.`;
-  return found.size;
+  const progress = await sendFile({ ...given, size, signal: interruption().signal });
+  console.log(summary(progress));
+  return progress.rejected === 0 ? 0 : 1;
 }
 
 /** The first Ctrl-C stops between two requests' answers, the second at once. */
