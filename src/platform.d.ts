@@ -47,6 +47,7 @@ declare var TextDecoder: {
 interface URL {
   readonly href: string;
   readonly origin: string;
+  readonly host: string;
   readonly pathname: string;
   readonly searchParams: URLSearchParams;
 }
@@ -66,6 +67,38 @@ interface URLSearchParams {
 declare var URLSearchParams: {
   readonly prototype: URLSearchParams;
   new (init?: string | Record<string, string>): URLSearchParams;
+};
+
+interface Headers {
+  get(name: string): string | null;
+}
+
+interface ReadableStream {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
+}
+
+interface Request {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream | null;
+}
+
+interface Response {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: ReadableStream | null;
+  text(): Promise<string>;
+}
+declare var Response: {
+  readonly prototype: Response;
+  new (
+    body?: string | null,
+    init?: { readonly status?: number; readonly headers?: Record<string, string> },
+  ): Response;
 };
 
 interface Console {
@@ -96,9 +129,5 @@ declare function fetch(
     signal: AbortSignal;
     cache: 'no-store';
   },
-): Promise<{
-  readonly status: number;
-  readonly headers: { get(name: string): string | null };
-  text(): Promise<string>;
-}>;
+): Promise<Response>;
 declare var performance: { now(): number };

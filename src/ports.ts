@@ -21,7 +21,7 @@ export interface Ports {
 export type Fetch = (
   url: string,
   init: {
-    readonly method: 'GET' | 'POST' | 'DELETE';
+    readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
     readonly headers: Record<string, string>;
     readonly body?: string;
     readonly signal: AbortSignal;
@@ -33,7 +33,17 @@ export type Fetch = (
   readonly status: number;
   readonly headers: { get(name: string): string | null };
   text(): Promise<string>;
+  /** For what is read as it comes. A `fetch` that has none is asked again and again instead. */
+  readonly body?: ByteStream | null;
 }>;
+
+/** The part of a `ReadableStream` that is needed. */
+export interface ByteStream {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
+}
 
 /** SHA-256. */
 export type Digest = (bytes: Uint8Array<ArrayBuffer>) => Promise<ArrayBuffer>;
@@ -54,6 +64,12 @@ export const hostDigest: Digest | undefined =
   typeof crypto === 'object' && crypto.subtle
     ? (bytes) => crypto.subtle!.digest('SHA-256', bytes)
     : undefined;
+
+/**
+ * The host's own clock for how long things take, in ms: it never goes back. On Cloudflare it stands still while nothing
+ * is waited for.
+ */
+export const hostClock = (): number => performance.now();
 
 /** The host's own network. */
 export const hostFetch: Fetch = (url, init) => fetch(url, init);

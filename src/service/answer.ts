@@ -15,34 +15,57 @@ export interface Published {
 export interface EventsAnswer {
   readonly events: readonly Event[];
   readonly next: string | undefined;
+  readonly head: string | undefined;
   readonly more: boolean | undefined;
 }
+
+export type Fields = Readonly<Record<string, unknown>>;
 
 export function readPublished(text: string, count: number): readonly Published[] | undefined {
   const answers = parse(text);
   if (!Array.isArray(answers) || answers.length !== count) return undefined;
-  const published = answers.map(readOne).filter((one) => one !== undefined);
-  return published.length === count ? published : undefined;
+  return readAll(answers, readOne);
 }
 
 export function readEvents(text: string): EventsAnswer | undefined {
-  const answer = parse(text) as { events?: unknown; next?: unknown; more?: unknown } | undefined;
-  if (!Array.isArray(answer?.events)) return undefined;
-  const next = typeof answer.next === 'string' ? answer.next : undefined;
-  const more = typeof answer.more === 'boolean' ? answer.more : undefined;
-  return { events: answer.events.map((wire) => fromWire(wire)), next, more };
+  const answer = fieldsOf(parse(text));
+  if (!Array.isArray(answer?.['events'])) return undefined;
+  const { events, next, head, more } = answer;
+  return {
+    events: (events as unknown[]).map((wire) => fromWire(wire)),
+    next: typeof next === 'string' ? next : undefined,
+    head: typeof head === 'string' ? head : undefined,
+    more: typeof more === 'boolean' ? more : undefined,
+  };
 }
 
-function readOne(
-  answer: { event_id?: unknown; status?: unknown; timestamp?: unknown } | null,
-): Published | undefined {
-  const { event_id: id, status, timestamp } = answer ?? {};
+/** Whether it is an edge that says that it is well. */
+export function readHealth(text: string): true | undefined {
+  return fieldsOf(parse(text))?.['status'] === 'ok' ? true : undefined;
+}
+
+function readOne(given: unknown): Published | undefined {
+  const { event_id: id, status, timestamp } = fieldsOf(given) ?? {};
   const time = typeof timestamp === 'string' ? parseTimestamp(timestamp) : undefined;
   if (typeof id !== 'string' || time === undefined) return undefined;
   return status === 'published' || status === 'duplicate' ? { id, status, timestamp: time } : undefined;
 }
 
-function parse(text: string): unknown {
+/** All of them, or `undefined`. */
+export function readAll<T>(
+  given: unknown,
+  read: (one: unknown) => T | undefined,
+): readonly T[] | undefined {
+  if (!Array.isArray(given)) return undefined;
+  const found = given.map(read).filter((one) => one !== undefined);
+  return found.length === given.length ? found : undefined;
+}
+
+export function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null ? (value as Fields) : undefined;
+}
+
+export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

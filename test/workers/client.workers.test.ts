@@ -4,6 +4,7 @@ import { defineEvents, hasCode, hostPorts, type Fetch, type MillraceError } from
 import { EventClient } from 'millrace/client';
 import { z } from 'zod/mini';
 import { testKeys } from '../test-key-names.ts';
+import { Network } from './delivery-network.ts';
 import { ask } from './edge-client.ts';
 
 const shop = defineEvents({ 'order.placed': z.object({ orderId: z.string(), total: z.number() }) });
@@ -67,8 +68,53 @@ describe('the event client', () => {
       orderId: 'o',
       total: 1,
     });
-    expect([calls, published.status]).toEqual([3, 'duplicate']);
+    // By its key the edge knows the request, and says what it has said the first time.
+    expect([calls, published.status]).toEqual([3, 'published']);
     expect((await client.read()).events).toHaveLength(1);
+  });
+
+  test('publishes any number, in requests of no more than the edge takes, and repeats each alone', async () => {
+    let requests = 0;
+    const counting: Fetch = async (url, init) => {
+      const response = await fetch(url, init);
+      if (++requests === 2) throw new TypeError('connection lost');
+      return response;
+    };
+    const many = new EventClient({ ...options, fetch: counting, batch: { events: 10 } });
+    const drafts = Array.from({ length: 25 }, (_, total) => ({
+      type: 'order.placed' as const,
+      data: { orderId: `o-${total}`, total },
+    }));
+    const published = await many.publishEvents(drafts);
+    expect(requests).toBe(4);
+    expect(published.map(({ status }) => status)).toEqual(drafts.map(() => 'published'));
+    const { events } = await client.read();
+    expect(events.map(({ id }) => id)).toEqual(published.map(({ id }) => id));
+    expect(await many.publishEvents(events)).toEqual(
+      published.map((one) => ({ ...one, status: 'duplicate' })),
+    );
+    expect(await many.publishEvents([])).toEqual([]);
+  });
+
+  test('subscribes to a callback once, however often it asks and answers are lost, and moves it', async () => {
+    using _network = new Network();
+    let lost = 0;
+    const losing: Fetch = async (url, init) => {
+      const response = await fetch(url, init);
+      if (init.method === 'POST' && lost++ < 2) throw new TypeError('connection lost');
+      return response;
+    };
+    const callbacks = new EventClient({ ...options, fetch: losing });
+    const made = await callbacks.subscribeToEvents('order.*', 'https://nobody.shop.example.com/a');
+    expect(made).toMatchObject({ serviceName: 'till', state: 'pending', sequence: 0 });
+    const moved = await callbacks.subscribeToEvents('order.*', 'https://nobody.shop.example.com/b');
+    expect(moved).toMatchObject({ id: made.id, callbackUrl: 'https://nobody.shop.example.com/b' });
+    expect(await callbacks.subscriptions.list()).toHaveLength(1);
+    const other = await callbacks.subscribeToEvents('order.placed', 'https://nobody.shop.example.com/b');
+    expect(other.id).not.toBe(made.id);
+    await callbacks.subscriptions.remove(made.id);
+    await callbacks.subscriptions.remove(made.id);
+    expect(await callbacks.subscriptions.get(made.id)).toBeUndefined();
   });
 
   test('gives up after its attempts, with an error that says so; a refusal is not repeated', async () => {
