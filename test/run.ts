@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium } from './chromium.ts';
+import { preparePrometheus } from './prometheus.ts';
 
 interface Outcome {
   readonly passed: number;
@@ -90,6 +91,7 @@ async function main(): Promise<Outcome> {
   // Found once, before anything runs: the steps' processes take it from the environment.
   if (names.some((name) => name === 'browser' || name === 'e2e'))
     process.env['CHROMIUM_PATH'] = findChromium();
+  if (names.includes('e2e')) preparePrometheus();
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const name of names) {
     console.log(`\n── ${name}`);

@@ -11,4 +11,6 @@ export const testKeys = {
   site: 'mr_pub_0000000000000005_test',
   /** Two requests at once, then one a second; ten events and 1,000 bytes in each. */
   limited: 'mr_pub_0000000000000006_test',
+  /** Scrapes. */
+  metrics: 'mr_prom_0000000000000007_test',
 } as const;

@@ -10,6 +10,7 @@ const records: readonly (readonly [TestKey, object])[] = [
   ['admin', { scopes: ['admin'], limits }],
   ['read', { scopes: ['read'], limits }],
   ['publish', { scopes: ['publish'], limits }],
+  ['metrics', { scopes: ['metrics'], limits }],
   ['stranger', { scopes: ['admin'], tenant: 'stranger', limits }],
   ['site', { scopes: ['publish'], origins: ['https://shop.example'], limits }],
   [

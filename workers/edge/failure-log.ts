@@ -1,19 +1,8 @@
 /** Failures of the edge itself, one line of JSON each. What an event says is never in it. */
-import { isWireError } from '../../src/errors.ts';
+import { createLogger, describeError } from '../../src/monitor/logger.ts';
 
-const MAX_MESSAGE_LENGTH = 300;
+const log = createLogger();
 
 export function logFailure(at: string, error: unknown): void {
-  const { name, message, stack } = error instanceof Error ? error : new Error(typeof error);
-  console.error(
-    JSON.stringify({
-      level: 'error',
-      at,
-      name,
-      code: isWireError(error) ? error.code : undefined,
-      // The parser's own messages quote what was parsed.
-      message: name === 'SyntaxError' ? undefined : message.slice(0, MAX_MESSAGE_LENGTH),
-      stack: stack?.split('\n').filter((line) => /^\s+at /.test(line)),
-    }),
-  );
+  log.error('a part of the edge failed', { at, ...describeError(error) });
 }

@@ -1,44 +1,74 @@
-/** `GET /metrics`: what can be counted of a tenant's log, in Prometheus' text format (version 0.0.4). */
+/**
+ * `GET /metrics`: what can be counted of a tenant. Prometheus' text format (version 0.0.4), OpenMetrics, or JSON, by
+ * `Accept`. Prometheus sends its key as a bearer token: see `ops/prometheus`.
+ */
 import { createRoute, z } from '@hono/zod-openapi';
+import {
+  chooseFormat,
+  formatOpenMetrics,
+  formatPrometheus,
+  OPEN_METRICS_TYPE,
+  PROMETHEUS_TYPE,
+} from '../../../src/monitor/exposition.ts';
+import type { MetricFamily } from '../../../src/monitor/metric.ts';
+import { readTenantMetrics } from '../metrics/tenant-metrics.ts';
 import { noQuery } from '../schema.ts';
-import type { ShardStats } from '../shard-calls.ts';
-import { logOf } from '../sharding/log-of.ts';
 import { createApi, described } from './api.ts';
 
-const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
-
 const api = createApi();
+
+const histogram = z.object({
+  bounds: z.array(z.number()),
+  counts: z.array(z.number()),
+  sum: z.number(),
+});
+
+const family = z
+  .object({
+    name: z.string(),
+    help: z.string(),
+    type: z.enum(['counter', 'gauge', 'histogram']),
+    samples: z.array(
+      z.object({
+        labels: z.record(z.string(), z.string()),
+        value: z.number().optional(),
+        histogram: histogram.optional(),
+      }),
+    ),
+  })
+  .openapi('Metric');
 
 const metrics = createRoute({
   method: 'get',
   path: '/metrics',
-  summary: 'Counts, for Prometheus',
+  summary: 'Metrics, for Prometheus',
   tags: ['Operation'],
   request: { query: noQuery },
-  responses: { 200: { description: 'The counts', content: { 'text/plain': { schema: z.string() } } } },
+  responses: {
+    200: {
+      description: 'The metrics, in the format that `Accept` asks for',
+      content: {
+        'text/plain': { schema: z.string() },
+        'application/openmetrics-text': { schema: z.string() },
+        'application/json': { schema: z.object({ metrics: z.array(family) }) },
+      },
+    },
+  },
 });
-
-/** A gauge of the shard, and what it says. */
-const gauges: readonly (readonly [name: string, help: string, read: (stats: ShardStats) => number])[] = [
-  ['millrace_log_events', 'Events that can be read.', ({ events }) => events],
-  ['millrace_log_characters', 'Characters of their lines.', ({ bytes }) => bytes],
-  ['millrace_log_segments', 'Rows that hold them.', ({ segments }) => segments],
-  ['millrace_log_head', 'The last position that was given.', ({ head }) => head],
-  ['millrace_log_trimmed', 'The last position that was trimmed.', ({ trimmed }) => trimmed],
-  ['millrace_rows_written', 'Rows since it was last woken.', ({ rowsWritten }) => rowsWritten],
-  ['millrace_live_sockets', 'Open WebSockets of live readers.', ({ sockets }) => sockets],
-];
 
 export const metricRoutes = api.openapi(described(api, metrics, [400]), async (context) => {
-  const shards = await logOf(context.env, context.var.access.tenant).stats();
-  const lines = gauges.map(([name, help, read]) => {
-    const values = shards.map(
-      ([shard, stats]) => `${name}{shard="${shard.replace('shard-', '')}"} ${read(stats)}\n`,
-    );
-    return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${values.join('')}`;
-  });
-  return context.text(lines.join(''), 200, {
-    'content-type': CONTENT_TYPE,
-    'cache-control': 'no-store',
-  });
+  const families = await readTenantMetrics(context.env, context.var.access.tenant);
+  const headers = { 'cache-control': 'no-store', vary: 'accept' };
+  const format = chooseFormat(context.req.header('accept'));
+  if (format === 'json') return context.json({ metrics: writable(families) }, 200, headers);
+  const [text, type] =
+    format === 'prometheus'
+      ? [formatPrometheus(families), PROMETHEUS_TYPE]
+      : [formatOpenMetrics(families), OPEN_METRICS_TYPE];
+  return context.text(text, 200, { ...headers, 'content-type': type });
 });
+
+/** As the description has it. */
+function writable(families: readonly MetricFamily[]): z.infer<typeof family>[] {
+  return families as unknown as z.infer<typeof family>[];
+}
