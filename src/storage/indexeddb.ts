@@ -24,12 +24,17 @@ export interface IndexedDbOptions {
    * `strict`: it is on the disk, a power cut loses nothing either; 1 to 1.5 times the time.
    */
   readonly durability?: 'relaxed' | 'strict';
+  /**
+   * The browser has taken the database away: where this is given, the storage is closed then. Default: it is opened again
+   * when it is next asked for.
+   */
+  readonly onLost?: () => void;
 }
 
 /** @throws MillraceError `storage.open-failed` where there is no IndexedDB, or it refuses. */
 export async function openIndexedDb(options: IndexedDbOptions = {}): Promise<Storage> {
   const log = options.log ?? 'log';
-  const database = new IndexedDbLog(log, options.durability ?? 'relaxed');
+  const database = new IndexedDbLog(log, options);
   await database.open();
   const storage = new SegmentStorage(database);
   const channel = new BroadcastChannel(`millrace:${log}`);
@@ -78,7 +83,7 @@ class IndexedDbLog implements SegmentDatabase {
   readonly log: string;
   onWritten: (head: number) => void = () => {};
   onClosed: () => void = () => {};
-  readonly #durability: 'relaxed' | 'strict';
+  readonly #options: IndexedDbOptions;
   /** Missing while the browser has taken it away. */
   #database: IDBDatabase | undefined;
   #opening: Promise<void> | undefined;
@@ -86,9 +91,9 @@ class IndexedDbLog implements SegmentDatabase {
   #head: SegmentHead | undefined;
   #closed = false;
 
-  constructor(log: string, durability: 'relaxed' | 'strict') {
+  constructor(log: string, options: IndexedDbOptions) {
     this.log = log;
-    this.#durability = durability;
+    this.#options = options;
   }
 
   /** For all who ask at the same time, once. */
@@ -115,10 +120,18 @@ class IndexedDbLog implements SegmentDatabase {
 
   async #open(): Promise<void> {
     const database: IDBDatabase = await open(this.log, () => {
-      if (this.#database === database) this.#database = undefined;
+      if (this.#database === database) this.#lost();
     });
     if (this.#closed) database.close();
     this.#database = database;
+  }
+
+  #lost(): void {
+    const { onLost } = this.#options;
+    this.#database = undefined;
+    if (onLost === undefined) return;
+    this.#closed = true;
+    onLost();
   }
 
   /** Opens the database where it was taken away, at most once. */
@@ -129,7 +142,7 @@ class IndexedDbLog implements SegmentDatabase {
       } catch (error) {
         // Taken away, and this side has not heard of it yet.
         if ((error as Error).name !== 'InvalidStateError') throw error;
-        this.#database = undefined;
+        this.#lost();
       }
     }
     await this.#reopen();
@@ -150,7 +163,9 @@ class IndexedDbLog implements SegmentDatabase {
   }
 
   #transaction(database: IDBDatabase, mode: 'readonly' | 'readwrite'): IDBTransaction {
-    return database.transaction(database.objectStoreNames, mode, { durability: this.#durability });
+    return database.transaction(database.objectStoreNames, mode, {
+      durability: this.#options.durability ?? 'relaxed',
+    });
   }
 
   async #read<T>(script: (tables: SegmentTables) => Script<T>): Promise<T> {

@@ -33,6 +33,7 @@ export class SegmentDecoder implements LineDecoder {
         correlationId: wire.correlation_id ?? undefined,
         causationId: wire.causation_id ?? undefined,
         subject: wire.subject ?? undefined,
+        traceparent: wire.traceparent ?? undefined,
       },
       line,
     );

@@ -1,5 +1,6 @@
 /** Reads pages from a log of segments: loads the segments that may hold what is asked for, and selects in their columns. */
 import type { BoundedQuery } from '../check-input.ts';
+import { LinesAbsent } from './archived-lines.ts';
 import { wait, type Script } from './script.ts';
 import { columnsOf } from './columns.ts';
 import { SegmentDecoder } from './decode.ts';
@@ -81,6 +82,9 @@ function* scan(
       const { indexes, more } = select(header, sound, query, range, room);
       const damaged =
         indexes.length > 0 ? yield* load(tables, header, sound, indexes, events) : undefined;
+      // What must be fetched first begins a page of its own: no read waits for it that has something to give.
+      if (damaged === 'absent')
+        return page(events, forward ? header.first - 1 : header.first + header.count, true, head);
       // The page ends right before a damaged event: who goes on from it is told of that event, and of no other.
       if (damaged !== undefined) {
         if (events.length === 0) throw corrupt(log, damaged);
@@ -127,7 +131,7 @@ function select(
 
 /**
  * Loads the lines from the first selected event to the last, none before and none behind, and decodes none. Gives the
- * position of the first that is damaged, where it stopped.
+ * position of the first that is damaged, where it stopped, or that they are not at hand.
  */
 function* load(
   tables: SegmentTables,
@@ -135,10 +139,16 @@ function* load(
   sound: boolean,
   indexes: readonly number[],
   events: StoredEvent[],
-): Script<Position | undefined> {
+): Script<Position | 'absent' | undefined> {
   if (!sound) return header.first + indexes[0]!;
   const [a, b] = [indexes[0]!, indexes.at(-1)!];
-  const reader = yield* readLines(tables, header, Math.min(a, b), Math.max(a, b) + 1);
+  let reader;
+  try {
+    reader = yield* readLines(tables, header, Math.min(a, b), Math.max(a, b) + 1);
+  } catch (error) {
+    if (error instanceof LinesAbsent && events.length > 0) return 'absent';
+    throw error;
+  }
   const decoder = new SegmentDecoder(header);
   for (const i of indexes) {
     const line = reader.lineIfSound(i);

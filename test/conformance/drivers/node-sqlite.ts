@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { openSqlite, type SqlDatabase, type SqlRow } from '../../../src/storage/sqlite.ts';
+import { damageArchived, MemoryArchive, openArchived } from './archived.ts';
 import { damageRow } from './damage-row.ts';
 import type { StorageHarness } from '../../../src/testing.ts';
 
@@ -58,6 +59,38 @@ export function nodeSqliteHarness(): StorageHarness {
     },
     openBroken: () => openSqlite(nodeSqlite(path), { log: 'no; such' }),
     damage: (log, text) => damageRow(nodeSqlite(path), table(log), text),
+    cleanup: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** The same, with everything in an archive. */
+export function archivedSqliteHarness(): StorageHarness {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-'));
+  const path = join(folder, 'logs.sqlite');
+  const archives = new Map<string, MemoryArchive>();
+  const of = (given: string) => {
+    const log = given.replaceAll(/\W/g, '_');
+    if (!archives.has(log)) archives.set(log, new MemoryArchive());
+    return { log, archive: archives.get(log)! };
+  };
+  return {
+    durable: true,
+    open: (log) => openArchived(nodeSqlite(path), of(log)),
+    openFailing: (log, failAt) => {
+      let calls = -Infinity;
+      const database = nodeSqlite(path);
+      const failing: SqlDatabase = {
+        ...database,
+        exec: (sql, ...bindings) => {
+          if (++calls === failAt) throw new Error(`injected failure at call ${failAt}`);
+          return database.exec(sql, ...bindings);
+        },
+      };
+      const storage = openArchived(failing, of(log));
+      calls = 0;
+      return storage;
+    },
+    damage: (log, text) => damageArchived(nodeSqlite(path), of(log), text),
     cleanup: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
