@@ -12,6 +12,8 @@ import { nodeSqlite } from '../conformance/drivers/node-sqlite.ts';
 
 export class ShardWorld {
   map: ShardMap = initialMap;
+  /** Of requests that may come again: they are kept for a day. */
+  now: () => number = hostPorts.now;
   /** What the next calls come to, one each; none: they go well. */
   readonly faults: ('well' | 'request lost' | 'answer lost')[] = [];
   readonly #shards = new Map<string, ShardCalls>();
@@ -22,20 +24,22 @@ export class ShardWorld {
     return new ShardedLog({
       map: { current: () => told, refresh: async () => (told = this.map) },
       shard: (name) => this.#faulty(this.shard(name)),
-      ports: { after: (_, callback) => hostPorts.after(0, callback) },
+      ports: { now: this.now, after: (_, callback) => hostPorts.after(0, callback) },
     });
   }
 
   async raise(shards: number): Promise<void> {
     const shard = (name: string): ShardCalls => this.shard(name);
-    this.map = await raiseShards(this.map, { shards, shard });
+    const ports = { after: hostPorts.after, now: this.now };
+    this.map = await raiseShards(this.map, { shards, shard, ports });
   }
 
   shard(name: string): ShardCalls {
     const known = this.#shards.get(name);
     if (known !== undefined) return known;
     const log = openCommitLog(openSqlite(nodeSqlite(':memory:')), () => Promise.resolve());
-    const shard = new ShardLog({ name, log, ports: hostPorts });
+    const ports = { ...hostPorts, now: () => this.now() };
+    const shard = new ShardLog({ name, log, ports });
     const calls = {
       publish: (request) => answer(() => shard.publish(request)),
       push: (given) => answer(() => shard.push(given)),
@@ -44,6 +48,9 @@ export class ShardWorld {
       event: (id, options) => answer(() => shard.event(id, options)),
       page: (query, options) => answer(() => shard.page(query, options)),
       compare: (lines, untimed) => answer(() => shard.compare(lines, untimed)),
+      recallRequest: (request, options) => answer(() => shard.recallRequest(request, options)),
+      beginRequest: (request, expected) => answer(() => shard.beginRequest(request, expected)),
+      endRequest: (request, outcome) => answer(() => shard.endRequest(request, outcome)),
       seal: () => answer(() => shard.seal()),
     } satisfies Partial<ShardCalls> as unknown as ShardCalls;
     this.#shards.set(name, calls);
@@ -61,7 +68,16 @@ export class ShardWorld {
         return reply;
       };
     const faulty = (method: keyof ShardCalls) => [method, call(method)] as const;
-    const faulted = (['publish', 'push', 'compare', 'producer'] as const).map(faulty);
+    const calls = [
+      'publish',
+      'push',
+      'compare',
+      'producer',
+      'recallRequest',
+      'beginRequest',
+      'endRequest',
+    ];
+    const faulted = (calls as (keyof ShardCalls)[]).map(faulty);
     return { ...shard, ...Object.fromEntries(faulted) } as ShardCalls;
   }
 }

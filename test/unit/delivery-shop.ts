@@ -13,6 +13,7 @@ import {
 } from '../../workers/edge/delivery/control.ts';
 import { Deliverer } from '../../workers/edge/delivery/deliverer.ts';
 import { readLedger, writeLedger } from '../../workers/edge/delivery/ledger.ts';
+import type { Queues } from '../../workers/edge/delivery/queue.ts';
 import { defaultSettings, type Settings } from '../../workers/edge/delivery/settings.ts';
 import type { Source } from '../../workers/edge/delivery/source.ts';
 import type { SqlDatabase } from '../../workers/edge/delivery/tables.ts';
@@ -27,6 +28,8 @@ export interface ShopOptions extends Partial<Omit<Settings, 'batch'>> {
   readonly random?: () => number;
   /** Replaces the loopback's switch. */
   readonly allowLoopback?: boolean;
+  /** Those that there are. Default: none. */
+  readonly queues?: Queues;
 }
 
 export class Shop {
@@ -43,14 +46,16 @@ export class Shop {
   deliverer: Deliverer;
   readonly #ports: Ports;
   readonly #allowLoopback: boolean;
+  readonly #queues: Queues;
   #count = 0;
 
   constructor(
     receiver: Receiver,
-    { random = () => 0, allowLoopback = true, ...given }: ShopOptions = {},
+    { random = () => 0, allowLoopback = true, queues = {}, ...given }: ShopOptions = {},
   ) {
     this.#ports = { ...hostPorts, now: () => Date.now() + this.later, random };
     this.#allowLoopback = allowLoopback;
+    this.#queues = queues;
     const settings: Settings = {
       id: 'sub_1',
       tenant: 'main',
@@ -98,6 +103,7 @@ export class Shop {
       fetch: (input, init) => fetch(input, init),
       resolve: async () => ['93.184.216.34'],
       rules: { allowLoopback: this.#allowLoopback },
+      queues: this.#queues,
       ports: this.#ports,
       onError: (error) => void this.errors.push(error),
     }));

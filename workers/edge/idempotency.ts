@@ -20,11 +20,14 @@ interface Kept {
   readonly hash: string;
   readonly at: number;
   readonly outcome: StoredValue;
+  /** Not all of it may be stored yet. */
+  readonly begun?: true;
 }
 
+/** `begun`: it may have been cut off; the outcome is what it is to come to. `other`: the key is another request's. */
 export type Recalled<T> =
   | { readonly state: 'new' }
-  | { readonly state: 'known'; readonly outcome: T }
+  | { readonly state: 'begun' | 'known'; readonly outcome: T }
   | { readonly state: 'other' };
 
 const keyOf = (key: string): string => `idempotency/key/${key}`;
@@ -38,7 +41,13 @@ export async function recall<T>(
 ): Promise<Recalled<T>> {
   const kept = (await storage.get(keyOf(key))) as unknown as Kept | undefined;
   if (kept === undefined || kept.at <= ports.now() - IDEMPOTENCY_MS) return { state: 'new' };
-  return kept.hash === hash ? { state: 'known', outcome: kept.outcome as T } : { state: 'other' };
+  if (kept.hash !== hash) return { state: 'other' };
+  return { state: kept.begun ? 'begun' : 'known', outcome: kept.outcome as T };
+}
+
+export interface RememberOptions {
+  /** It is to be done yet. Default: it is done. */
+  readonly begun?: boolean;
 }
 
 /** What to put into the commit, so that the outcome is kept with it. */
@@ -47,9 +56,10 @@ export async function remember(
   { key, hash }: IdempotentRequest,
   outcome: StoredValue,
   ports: Pick<Ports, 'now'>,
+  { begun = false }: RememberOptions = {},
 ): Promise<(readonly [string, StoredValue | undefined])[]> {
   const now = ports.now();
-  const kept = { hash, at: now, outcome };
+  const kept = { hash, at: now, outcome, ...(begun && { begun }) };
   return [
     ...(await removals(storage, now - IDEMPOTENCY_MS)),
     [keyOf(key), kept as StoredValue],
@@ -68,6 +78,49 @@ async function removals(storage: Storage, until: number): Promise<[string, undef
     if (kept !== undefined && kept.at <= until) removed.push([keyOf(key as string), undefined]);
   }
   return removed;
+}
+
+/**
+ * Requests whose events several logs store, in as many commits. What one is to come to is put down before any of them:
+ * so a repeat of one that was cut off gives its events the ids and times that they had, and each is stored once.
+ */
+export class BegunRequests<T extends StoredValue> {
+  readonly #storage: Storage;
+  readonly #ports: Pick<Ports, 'now'>;
+  readonly #turns = new Turns();
+
+  constructor(storage: Storage, ports: Pick<Ports, 'now'>) {
+    this.#storage = storage;
+    this.#ports = ports;
+  }
+
+  recall(request: IdempotentRequest): Promise<Recalled<T>> {
+    return recall<T>(this.#storage, request, this.#ports);
+  }
+
+  /** What it was before. Where that is `new`, it has begun now, and is on disk. */
+  begin(request: IdempotentRequest, expected: T): Promise<Recalled<T>> {
+    return this.#turns.take(request.key, async () => {
+      const recalled = await this.recall(request);
+      if (recalled.state === 'new')
+        await this.#put(await remember(this.#storage, request, expected, this.#ports, { begun: true }));
+      return recalled;
+    });
+  }
+
+  /** Keeps what it came to. The first outcome stays. */
+  end(request: IdempotentRequest, outcome: T): Promise<void> {
+    return this.#turns.take(request.key, async () => {
+      const { state } = await this.recall(request);
+      if (state === 'begun' || state === 'new')
+        await this.#put(await remember(this.#storage, request, outcome, this.#ports));
+    });
+  }
+
+  async #put(put: Awaited<ReturnType<typeof remember>>): Promise<void> {
+    const [result] = await this.#storage.commit([{ events: [], put }]);
+    if (!result!.ok) throw result!.error;
+  }
 }
 
 /** One at a time of each key: a repeat that overtakes the first request waits for its outcome. */

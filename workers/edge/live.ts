@@ -24,6 +24,8 @@ export interface LiveOptions {
   readonly ports: Pick<Ports, 'after'>;
   /** Aborted when the log takes nothing more: the stream ends when all was sent. */
   readonly signal?: AbortSignal | undefined;
+  /** Called when the stream has ended, or its reader has gone: once or more. */
+  readonly onEnd?: (() => void) | undefined;
   /** A comment is sent after this long without an event, so that a lost reader is noticed. Default: 15,000. */
   readonly heartbeatMs?: number | undefined;
 }
@@ -57,14 +59,19 @@ class LiveStream {
     this.stream = new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          const piece = await this.#next();
+          const piece = await this.#next().catch((error: unknown) => {
+            options.onEnd?.();
+            throw error;
+          });
           if (this.#cancelled) return;
-          if (piece === undefined) controller.close();
-          else controller.enqueue(this.#encoder.encode(piece));
+          if (piece !== undefined) return controller.enqueue(this.#encoder.encode(piece));
+          controller.close();
+          options.onEnd?.();
         },
         cancel: () => {
           this.#cancelled = true;
           this.#wake();
+          options.onEnd?.();
         },
       },
       { highWaterMark: 0 },

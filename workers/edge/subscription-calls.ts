@@ -1,9 +1,11 @@
 /** What the Worker asks of a subscription's object, and of the list of them. Errors cross as data: see `shard-calls.ts`. */
 import type { Position } from '../../src/storage/position.ts';
-import type { Change, ReplayRange } from './delivery/control.ts';
+import type { Change } from './delivery/control.ts';
+import type { ReplayRange } from './delivery/feed.ts';
 import type { HistoryOptions } from './delivery/history.ts';
 import type { Settings } from './delivery/settings.ts';
 import type { DeliveryView, SubscriptionView } from './delivery/view.ts';
+import type { SubscriptionMetrics } from './metrics/subscription-metrics.ts';
 import type { Reply } from './shard-calls.ts';
 
 /** With the secret where there is a new one: it is shown this once. */
@@ -27,6 +29,13 @@ export interface DeliveryExplanation {
   readonly deliveries: readonly DeliveryView[];
 }
 
+/** The deliveries of one subscription that carry one of some events. */
+export interface CarriedBy {
+  readonly subscription: string;
+  readonly service_name: string;
+  readonly deliveries: readonly DeliveryView[];
+}
+
 export interface SubscriptionCalls {
   /** Reads each log after its position. Answers when the endpoint was asked for its consent once. */
   create(settings: Settings, starts: Readonly<Record<string, Position>>): Promise<Reply<Shown>>;
@@ -43,6 +52,9 @@ export interface SubscriptionCalls {
   replay(ranges: readonly ReplayRange[]): Promise<Reply<readonly string[]>>;
   /** Of the event with this line. */
   explain(line: string): Promise<Reply<DeliveryExplanation>>;
+  /** Of the events with these ids. */
+  deliveriesOf(ids: readonly string[]): Promise<Reply<CarriedBy>>;
+  metrics(): Promise<Reply<SubscriptionMetrics>>;
   /** There may be something new. May be lost. */
   hint(): Promise<void>;
 }

@@ -1,12 +1,13 @@
 /** Reads what the subscriptions' routes are asked, and refuses what is wrong with a pointer to it. */
 import type { Context } from 'hono';
 import type { z } from 'zod';
-import { hasCode } from '../../src/errors.ts';
+import { hasCode, MillraceError } from '../../src/errors.ts';
 import { hostPorts } from '../../src/ports.ts';
 import { parseVector } from './sharding/vector-cursor.ts';
 import type { Position } from '../../src/storage/position.ts';
 import { objectionToCallback } from './delivery/callback-url.ts';
-import { callbackRules, resolverOf } from './delivery/host.ts';
+import { callbackRules, queuesOf, resolverOf } from './delivery/host.ts';
+import { objectionToQueue, queueOf } from './delivery/queue.ts';
 import type { Selection } from './delivery/selection.ts';
 import type { Settings } from './delivery/settings.ts';
 import type { Source } from './delivery/source.ts';
@@ -44,17 +45,23 @@ export function invalid(errors: readonly { readonly pointer: string; readonly de
  * is asked again for its consent, and nothing is sent to it until it was resolved.
  */
 export async function checkCallback(callback: string, env: Env): Promise<void> {
-  const objection = await objectionToCallback(callback, resolverOf(env), callbackRules(env)).catch(
-    (error: unknown) => {
-      if (hasCode(error, 'callback.unresolved')) return undefined;
-      throw error;
-    },
-  );
+  const queue = queueOf(callback);
+  const objection =
+    queue === undefined ? await objectionToUrl(callback, env) : objectionToQueue(queue, queuesOf(env));
   if (objection !== undefined) throw invalid([{ pointer: '/callback_url', detail: objection }]);
 }
 
+async function objectionToUrl(callback: string, env: Env): Promise<string | undefined> {
+  try {
+    return await objectionToCallback(callback, resolverOf(env), callbackRules(env));
+  } catch (error) {
+    if (hasCode(error, 'callback.unresolved')) return undefined;
+    throw error;
+  }
+}
+
 /** The position that a reading begins after. @throws MillraceError `cursor.invalid` past the log's head */
-export async function positionIn(source: Source, place: string): Promise<Position> {
+async function positionIn(source: Source, place: string): Promise<Position> {
   if (place === 'start') return 0;
   if (place === 'now') return (await source.page({ limit: 1, direction: 'backward' })).head;
   const vector = parseVector(place);
@@ -66,13 +73,24 @@ export async function positionIn(source: Source, place: string): Promise<Positio
   return after;
 }
 
-/** Of each source, by its name. */
+/** Of each source, by its name. @throws MillraceError `cursor.invalid` */
 export async function startsIn(
   sources: readonly Source[],
   place: string,
 ): Promise<Readonly<Record<string, Position>>> {
+  checkPlace(sources, place);
   const starts = sources.map(async (source) => [source.name, await positionIn(source, place)] as const);
   return Object.fromEntries(await Promise.all(starts));
+}
+
+/** A cursor that has not as many positions as its epoch has shards is of another log. */
+export function checkPlace(sources: readonly Source[], place: string): void {
+  if (place === 'start' || place === 'now') return;
+  const { epoch, positions } = parseVector(place);
+  const { length } = sources.filter((source) => (source.epoch ?? 0) === epoch);
+  if (length === positions.length) return;
+  const message = `the cursor ${place.slice(0, 40)} is of another log, or of a state that was lost`;
+  throw new MillraceError('cursor.invalid', message, { cursor: place });
 }
 
 export function selectionOf({ event_types: eventTypes, pattern }: NewSubscription): Selection {

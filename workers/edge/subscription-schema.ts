@@ -64,6 +64,7 @@ export const newSubscription = z
         .max(MAX_TYPES, `must name ${MAX_TYPES} types at most: use a pattern`)
         .optional(),
       pattern: pattern.optional(),
+      /** Or `queue:NAME`, of a queue that the Worker is bound to. */
       callback_url: text(MAX_CALLBACK_LENGTH),
       /** Default: `now`; of a dry run, `start`. */
       from: from.optional(),

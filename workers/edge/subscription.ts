@@ -16,10 +16,10 @@ import {
   replay,
   type Change,
   type Controlled,
-  type ReplayRange,
 } from './delivery/control.ts';
-import { callbackRules, resolverOf } from './delivery/host.ts';
+import { callbackRules, queuesOf, resolverOf } from './delivery/host.ts';
 import { Deliverer } from './delivery/deliverer.ts';
+import type { ReplayRange } from './delivery/feed.ts';
 import { deliveriesOf, findDelivery, listDeliveries, type HistoryOptions } from './delivery/history.ts';
 import { explainSelection } from './delivery/selection.ts';
 import { readSettings, type Settings } from './delivery/settings.ts';
@@ -33,8 +33,10 @@ import {
 } from './delivery/view.ts';
 import type { Env } from './environment.ts';
 import { logFailure } from './failure-log.ts';
+import { subscriptionMetrics, type SubscriptionMetrics } from './metrics/subscription-metrics.ts';
 import type { Reply } from './shard-calls.ts';
-import type { DeliveryExplanation, Shown, SubscriptionCalls } from './subscription-calls.ts';
+import type { CarriedBy, DeliveryExplanation, Shown, SubscriptionCalls } from './subscription-calls.ts';
+import { tracerOf } from './tracing.ts';
 
 export class Subscription extends DurableObject<Env> implements SubscriptionCalls {
   readonly #database: SqlDatabase;
@@ -131,6 +133,21 @@ export class Subscription extends DurableObject<Env> implements SubscriptionCall
     });
   }
 
+  deliveriesOf(ids: readonly string[]): Promise<Reply<CarriedBy>> {
+    return this.#controlling(({ database }) => {
+      const { id, serviceName } = readSettings(database);
+      const found = ids.flatMap((event) => deliveriesOf(database, event));
+      // A delivery of several of them is one.
+      const distinct = new Map(found.map((delivery) => [delivery.sequence, delivery]));
+      const deliveries = [...distinct.values()].map((delivery) => viewDelivery(id, delivery));
+      return { subscription: id, service_name: serviceName, deliveries };
+    });
+  }
+
+  metrics(): Promise<Reply<SubscriptionMetrics>> {
+    return this.#controlling(({ database }) => subscriptionMetrics(database, hostPorts.now()));
+  }
+
   async hint(): Promise<void> {
     const deliverer = this.#deliverer;
     if (deliverer === undefined) return;
@@ -159,6 +176,8 @@ export class Subscription extends DurableObject<Env> implements SubscriptionCall
       fetch: (input, init) => fetch(input, init),
       resolve: resolverOf(this.env),
       rules: callbackRules(this.env),
+      queues: queuesOf(this.env),
+      tracer: tracerOf(this.env),
       ports: hostPorts,
       onError: (error) => logFailure('subscription', error),
     });

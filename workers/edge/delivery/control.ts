@@ -2,7 +2,7 @@
 import { MillraceError } from '../../../src/errors.ts';
 import type { Ports } from '../../../src/ports.ts';
 import type { Position } from '../../../src/storage/position.ts';
-import { beginReplay, feedLimits } from './feed.ts';
+import { beginReplay, feedLimits, type ReplayRange } from './feed.ts';
 import { deadSequences, drop, redrive } from './history.ts';
 import { writeCursor } from './intake.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -21,13 +21,6 @@ export interface Change {
   readonly state?: 'active' | 'paused' | undefined;
   readonly callbackUrl?: string | undefined;
   readonly rotateSecret?: boolean | undefined;
-}
-
-/** A range of one log: after a position, up to another. */
-export interface ReplayRange {
-  readonly source: string;
-  readonly after: Position;
-  readonly until: Position;
 }
 
 /** Dead letters that one call attempts again or gives up. */
@@ -67,18 +60,15 @@ export function change(controlled: Controlled, given: Change): string | undefine
   });
 }
 
-/** @throws MillraceError `limit.exceeded` */
+/** Gives its id, by itself in a list. @throws MillraceError `limit.exceeded` */
 export function replay({ database }: Controlled, ranges: readonly ReplayRange[]): readonly string[] {
-  return database.transaction(() =>
-    ranges.map(({ source, after, until }) => {
-      const count = (readFact<number>(database, 'replayed') ?? 0) + 1;
-      writeFact(database, 'replayed', count);
-      const id = `replay-${count}`;
-      if (!beginReplay(database, { id, source, until }, after))
-        throw tooMany('replays', feedLimits.replays);
-      return id;
-    }),
-  );
+  return database.transaction(() => {
+    const count = (readFact<number>(database, 'replayed') ?? 0) + 1;
+    writeFact(database, 'replayed', count);
+    const id = `replay-${count}`;
+    if (!beginReplay(database, id, ranges)) throw tooMany('replays', feedLimits.replays);
+    return [id];
+  });
 }
 
 /** Attempts dead letters again: those named, or the oldest ones. How many, and whether there are more. */

@@ -4,13 +4,16 @@
  *
  * Nothing that matters is in its memory. Whoever loses it makes another one on the same tables and runs that.
  */
+import type { Tracer } from '../../../src/monitor/tracing.ts';
 import type { Ports } from '../../../src/ports.ts';
 import { backoffMs } from './backoff.ts';
 import { encodeBody } from './body.ts';
 import type { CallbackRules } from './callback-url.ts';
+import { traceDelivery } from './delivery-trace.ts';
 import { contact, type ContactOptions } from './contact.ts';
 import { Feed } from './feed.ts';
 import { askForConsent } from './handshake.ts';
+import { consentOfQueue, queueLimits, queueOf, QueueSender, type Queues } from './queue.ts';
 import type { Resolve } from './resolver.ts';
 import { Scheduler, type Attempt } from './scheduler.ts';
 import { compileSelection } from './selection.ts';
@@ -26,7 +29,11 @@ export interface DelivererOptions {
   readonly fetch: typeof fetch;
   readonly resolve: Resolve;
   readonly rules: CallbackRules;
+  /** Default: there are none. */
+  readonly queues?: Queues | undefined;
   readonly ports: Ports;
+  /** Records the attempts of events whose trace is recorded. Default: nobody does. */
+  readonly tracer?: Tracer | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -48,6 +55,7 @@ export class Deliverer {
   #settings: Settings;
   readonly #scheduler: Scheduler;
   readonly #feed: Feed;
+  readonly #queues: QueueSender;
   readonly #working = new Set<Promise<void>>();
   #asking: Promise<void> | undefined;
   #pulling: Promise<void> | undefined;
@@ -65,13 +73,20 @@ export class Deliverer {
 
   /** For the subscription in the database's tables. */
   constructor(options: DelivererOptions) {
-    const { database, sources, ports } = options;
+    const { database, sources, queues = {}, ports } = options;
     const settings = readSettings(database);
-    const { concurrency, retryForMs, selection, batch = 1 } = settings;
+    const { retryForMs, selection, batch = 1 } = settings;
     const random = (): number => ports.random();
     this.#options = options;
     this.#settings = settings;
-    this.#scheduler = new Scheduler(database, { concurrency, retryForMs, random });
+    const current = (): Settings => this.#settings;
+    this.#scheduler = new Scheduler(database, {
+      get concurrency() {
+        return concurrencyOf(current());
+      },
+      ...{ retryForMs, random },
+    });
+    this.#queues = new QueueSender(queues, ports);
     this.#feed = new Feed({ database, sources, selector: compileSelection(selection), batch });
   }
 
@@ -181,6 +196,8 @@ export class Deliverer {
       if (await this.#feed.pull(now)) this.#more = true;
       this.#troubles = 0;
       this.#trouble = undefined;
+      // Objects of one process answer each other with no turn in between: a long reading would leave the network none.
+      if (this.#more) await new Promise<void>((done) => void this.#options.ports.after(0, done));
     } catch (error) {
       if (this.#ended) return;
       this.#trouble = (error as Error).message;
@@ -196,17 +213,24 @@ export class Deliverer {
   }
 
   async #attempt(attempt: Attempt): Promise<void> {
-    const { ports, database } = this.#options;
-    const { sequence, lines } = attempt;
+    const { ports, database, tracer } = this.#options;
+    const { sequence, lines, before } = attempt;
     const { id, format, batch, callbackUrl: url, timeoutMs } = this.#settings;
+    const queue = queueOf(url);
     const { contentType, text: body } = encodeBody(lines, { format, batched: batch !== undefined });
+    const trace = traceDelivery({ lines, id: deliveryId(id, sequence), url, before }, tracer);
     const headers = {
       'content-type': contentType,
+      ...trace.headers,
       ...sign(deliveryId(id, sequence), body, readSecrets(database), ports.now()),
       'millrace-sequence': String(sequence),
-      'millrace-attempt': String(attempt.before + 1),
+      'millrace-attempt': String(before + 1),
     };
-    const answer = await contact({ url, method: 'POST', headers, body, timeoutMs }, this.#contacts);
+    const request = { url, method: 'POST', headers, body, timeoutMs } as const;
+    const answer = await (queue === undefined
+      ? contact(request, this.#contacts)
+      : this.#queues.send(queue, request));
+    trace.end(answer);
     if (this.#ended) return;
     const verdict = this.#scheduler.settle(attempt, answer, ports.now());
     if (verdict === 'gone' && url === this.#settings.callbackUrl)
@@ -219,7 +243,11 @@ export class Deliverer {
     if (this.#ended || state !== 'pending' || askAt > ports.now()) return;
     const { callbackUrl, origin } = this.#settings;
     const timeoutMs = delivererLimits.handshakeMs;
-    const consent = await askForConsent(callbackUrl, origin, { ...this.#contacts, timeoutMs });
+    const queue = queueOf(callbackUrl);
+    const consent =
+      queue === undefined
+        ? await askForConsent(callbackUrl, origin, { ...this.#contacts, timeoutMs })
+        : consentOfQueue(queue, this.#options.queues ?? {});
     if (this.#ended || callbackUrl !== this.#settings.callbackUrl) return;
     const random = (): number => ports.random();
     writeStanding(database, answered(readStanding(database), consent, { now: ports.now(), random }));
@@ -230,4 +258,9 @@ export class Deliverer {
     const { fetch, resolve, rules, ports } = this.#options;
     return { fetch, resolve, rules, ports };
   }
+}
+
+/** A queue is no endpoint with few connections: what is due goes out together. */
+function concurrencyOf({ callbackUrl, concurrency }: Settings): number {
+  return queueOf(callbackUrl) === undefined ? concurrency : queueLimits.messages;
 }

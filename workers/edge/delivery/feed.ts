@@ -21,13 +21,32 @@ export interface FeedOptions {
   readonly batch: number;
 }
 
-/** A second reading of a part of one log. */
+/** A second reading of a part of the logs. */
 export interface Replay {
-  /** Names its cursor and its lanes. */
+  /** Names its cursors and its lanes. */
   readonly id: string;
+  readonly parts: readonly ReplayPart[];
+}
+
+export interface ReplayPart {
   readonly source: string;
   /** The last position that is read. */
   readonly until: Position;
+}
+
+/** A range of one log: after a position, up to another. */
+export interface ReplayRange extends ReplayPart {
+  readonly after: Position;
+}
+
+/** One log, as it is read once or once more. */
+interface Reading {
+  readonly source: Source;
+  readonly cursor: string;
+  /** The last position that is read. None: whatever comes. */
+  readonly until?: Position | undefined;
+  /** Whose lanes its events go to. */
+  readonly replay?: string;
 }
 
 export const feedLimits = {
@@ -59,35 +78,52 @@ export class Feed {
     let more = await this.#pullLive(now);
     for (const replay of listReplays(this.#options.database)) {
       if (this.full) return false;
-      const source = this.#options.sources.find(({ name }) => name === replay.source);
-      if (source !== undefined && (await this.#read(source, replay.id, replay, now))) more = true;
-      else endReplay(this.#options.database, replay);
+      const readings = this.#readingsOf(replay);
+      if (await this.#pullAll(readings, now)) more = true;
+      // A log that is not known here yet comes to be known by the live reading.
+      else if (!this.full && readings.length === replay.parts.length)
+        endReplay(this.#options.database, replay);
     }
     return more;
   }
 
   async #pullLive(now: number): Promise<boolean> {
-    // Those that are found on the way are read with the next call, after all of these.
-    const sources = [...this.#options.sources];
-    let unread: number | undefined;
-    for (const source of sources) {
-      const { name, epoch = 0 } = source;
-      if (this.full || (unread !== undefined && epoch > unread)) break;
-      if (await this.#read(source, name, undefined, now)) unread ??= epoch;
-    }
-    return unread !== undefined || this.#options.sources.length > sources.length;
+    const { sources } = this.#options;
+    const { length } = sources;
+    const more = await this.#pullAll(
+      sources.map((source) => ({ source, cursor: source.name })),
+      now,
+    );
+    // Those that were found on the way are read with the next call, after all of these.
+    return more || sources.length > length;
   }
 
-  async #read(
-    source: Source,
-    cursor: string,
-    replay: Replay | undefined,
-    now: number,
-  ): Promise<boolean> {
+  #readingsOf({ id, parts }: Replay): readonly Reading[] {
+    return this.#options.sources.flatMap((source) => {
+      const part = parts.find((one) => one.source === source.name);
+      if (part === undefined) return [];
+      return [{ source, cursor: cursorOf(id, part), until: part.until, replay: id }];
+    });
+  }
+
+  /** One page of each, but of no epoch before those earlier are read to their ends. */
+  async #pullAll(readings: readonly Reading[], now: number): Promise<boolean> {
+    let unread: number | undefined;
+    for (const reading of readings) {
+      const { epoch = 0 } = reading.source;
+      if (this.full || (unread !== undefined && epoch > unread)) break;
+      if (await this.#read(reading, now)) unread ??= epoch;
+    }
+    return unread !== undefined;
+  }
+
+  /** Resolves to whether there may be more. */
+  async #read({ source, cursor, until, replay }: Reading, now: number): Promise<boolean> {
     const { database, selector, batch } = this.#options;
-    const from = readCursor(database, cursor) ?? 0;
+    const from = openCursor(database, cursor);
+    if (from >= Math.min(until ?? Infinity, source.end ?? Infinity)) return false;
     const query = { types: selector.types, after: from, limit: feedLimits.page };
-    const before = replay === undefined ? {} : { before: replay.until + 1 };
+    const before = until === undefined ? {} : { before: until + 1 };
     try {
       const { lines, next, more } = await source.page({ ...query, ...before });
       const taken = lines.flatMap((line) => this.#select(line, replay));
@@ -101,10 +137,10 @@ export class Feed {
     }
   }
 
-  #select(line: string, replay: Replay | undefined): readonly Taken[] {
+  #select(line: string, replay: string | undefined): readonly Taken[] {
     const event = decodeLine(line);
     if (!this.#options.selector.matches(event)) return [];
-    return [{ id: event.id, lane: laneOf(keyOf(event), replay?.id), line }];
+    return [{ id: event.id, lane: laneOf(keyOf(event), replay), line }];
   }
 
   /** An event that is damaged at rest is nobody's to deliver. It is counted, and what stands behind it goes on. */
@@ -123,18 +159,32 @@ export function listReplays(database: SqlDatabase): readonly Replay[] {
 }
 
 /** Whether there was room for it. To be called in a transaction. */
-export function beginReplay(database: SqlDatabase, replay: Replay, after: Position): boolean {
+export function beginReplay(database: SqlDatabase, id: string, ranges: readonly ReplayRange[]): boolean {
   const replays = listReplays(database);
   if (replays.length >= feedLimits.replays) return false;
-  writeCursor(database, replay.id, after);
+  const parts = ranges.filter(({ after, until }) => after < until);
+  for (const part of parts) writeCursor(database, cursorOf(id, part), part.after);
+  const replay = { id, parts: parts.map(({ source, until }) => ({ source, until })) };
   writeFact(database, 'replays', [...replays, replay]);
   return true;
 }
 
-function endReplay(database: SqlDatabase, { id }: Replay): void {
+function endReplay(database: SqlDatabase, { id, parts }: Replay): void {
   database.transaction(() => {
     const left = listReplays(database).filter((replay) => replay.id !== id);
     writeFact(database, 'replays', left);
-    database.exec(`DELETE FROM cursor WHERE source = ?`, id);
+    for (const part of parts) database.exec(`DELETE FROM cursor WHERE source = ?`, cursorOf(id, part));
   });
+}
+
+/** The names of shards' own cursors have no space. */
+function cursorOf(replay: string, { source }: ReplayPart): string {
+  return `${replay} ${source}`;
+}
+
+/** A shard that has joined since is read from its beginning. */
+function openCursor(database: SqlDatabase, cursor: string): Position {
+  const position = readCursor(database, cursor);
+  if (position === undefined) writeCursor(database, cursor, 0);
+  return position ?? 0;
 }

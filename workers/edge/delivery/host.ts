@@ -2,6 +2,7 @@
 import type { Env } from '../environment.ts';
 import { hostPorts } from '../../../src/ports.ts';
 import type { CallbackRules } from './callback-url.ts';
+import { queuesIn, type Queues } from './queue.ts';
 import { resolveOverHttps, type Resolve } from './resolver.ts';
 
 /** `MILLRACE_ALLOW_LOOPBACK=true`, for development alone: callbacks on this machine, over http too. */
@@ -16,4 +17,8 @@ export function resolverOf(env: Env): Resolve {
     fetch: (input, init) => fetch(input, init),
     ports: hostPorts,
   });
+}
+
+export function queuesOf(env: Env): Queues {
+  return queuesIn(env);
 }

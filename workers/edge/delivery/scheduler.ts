@@ -9,14 +9,14 @@
  */
 import { backoffMs } from './backoff.ts';
 import { allowed, CLOSED, failed, type Breaker } from './breaker.ts';
-import { readLedger, writeLedger, type Ledger } from './ledger.ts';
+import { attempted, readLedger, writeLedger, type Ledger } from './ledger.ts';
 import { verdictOf, type Answer, type Verdict } from './outcome.ts';
 import { allowance, allowedAt, paced } from './pace.ts';
 import { addAttempt, trimHistory, type PastAttempt } from './history.ts';
 import { Status, type SqlDatabase } from './tables.ts';
 
 export interface SchedulerOptions {
-  /** Attempts under way together, 1 to 6: an object's own limit of connections. */
+  /** Attempts under way together: of requests 1 to 6, an object's own limit of connections. */
   readonly concurrency: number;
   /** How long a delivery is tried again, from its first failure, before it is a dead letter. */
   readonly retryForMs: number;
@@ -93,7 +93,11 @@ export class Scheduler {
     try {
       this.#database.transaction(() => {
         const judged = this.#judge(readLedger(this.#database), attempt, answer, now);
-        writeLedger(this.#database, this.#write(judged, attempt, answer, now));
+        const counted = attempted(judged, {
+          ok: verdictOf(answer) === 'delivered',
+          ms: answer.latencyMs,
+        });
+        writeLedger(this.#database, this.#write(counted, attempt, answer, now));
       });
     } finally {
       this.#busy.delete(attempt.lane);
@@ -174,7 +178,7 @@ export class Scheduler {
     const dead =
       firstFailedAt !== null &&
       verdictOf(answer) !== 'gone' &&
-      now - firstFailedAt >= this.#options.retryForMs;
+      (answer.final === true || now - firstFailedAt >= this.#options.retryForMs);
     const status = delivered ? Status.delivered : dead ? Status.dead : Status.waiting;
     const attempts = (row['attempts'] as number) + 1;
     const trail = addAttempt(row['trail'] as string, pastAttempt(attempt, answer));

@@ -10,13 +10,14 @@ export interface Settings {
   readonly tenant: string;
   readonly serviceName: string;
   readonly selection: Selection;
+  /** Or a queue: see `queue.ts`. */
   readonly callbackUrl: string;
   /** Who asks the endpoint for its consent: the edge's own host. */
   readonly origin: string;
   readonly format: DeliveryFormat;
   /** The most events in a delivery; where it is left out, each is delivered alone, in no array. */
   readonly batch?: number | undefined;
-  /** Attempts under way together. */
+  /** Attempts under way together; of a queue, as many as a batch of it holds. */
   readonly concurrency: number;
   /** How long one attempt may take. */
   readonly timeoutMs: number;

@@ -1,4 +1,5 @@
 /** The logs that subscriptions are fed from, as they are needed here. */
+import type { Position } from '../../../src/storage/position.ts';
 import type { Query } from '../../../src/storage/storage.ts';
 import type { LinePage } from '../shard-calls.ts';
 
@@ -11,6 +12,8 @@ export interface Source {
    */
   readonly epoch?: number;
   readonly index?: number;
-  /** @throws MillraceError as `Storage.read` does, `cursor.invalid` past the log's head */
+  /** Where it ends for good. None: it may grow. */
+  readonly end?: Position | undefined;
+  /** @throws MillraceError as `Storage.read` does, `cursor.invalid` past the log's head, `timeout` */
   page(query: Query): Promise<LinePage>;
 }

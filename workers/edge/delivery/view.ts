@@ -1,6 +1,8 @@
 /** A subscription and its deliveries as they are shown, in the wire's words. */
+import { MillraceError } from '../../../src/errors.ts';
 import { formatTimestamp } from '../../../src/event/timestamp.ts';
 import { formatCursor } from '../../../src/storage/cursor.ts';
+import { deadLetterToWire, type WireDeadLetter } from '../../../src/storage/dead-letters/dead-letter.ts';
 import type { Pattern } from '../../../src/routing/pattern.ts';
 import type { DeliveryFormat } from './body.ts';
 import { listReplays } from './feed.ts';
@@ -48,7 +50,11 @@ export interface SubscriptionView {
   readonly replays: readonly string[];
 }
 
-export interface DeliveryView {
+/** What a dead letter has at every host. Its events are named by `event_ids`, and are at `GET /events/{id}`. */
+type DeadView = Pick<WireDeadLetter, 'id' | 'part' | 'name' | 'reason' | 'first_at' | 'last_at'>;
+
+/** One that was given up is a dead letter, too. */
+export interface DeliveryView extends Partial<DeadView> {
   readonly sequence: number;
   readonly webhook_id: string;
   readonly status: StatusName;
@@ -110,6 +116,7 @@ export function viewDelivery(subscription: string, delivery: PastDelivery): Deli
     created_at: formatTimestamp(createdAt),
     ...(settledAt !== undefined && { settled_at: formatTimestamp(settledAt) }),
     attempts,
+    ...(status === 'dead' && viewDead(subscription, delivery)),
     trail: trail.map(({ at, latencyMs, ...rest }) => ({
       at: formatTimestamp(at),
       latency_ms: latencyMs,
@@ -118,12 +125,33 @@ export function viewDelivery(subscription: string, delivery: PastDelivery): Deli
   };
 }
 
+/** What the last attempt has failed with. */
+function reasonOf(subscription: string, { trail }: PastDelivery): MillraceError<'delivery.failed'> {
+  const { status, error = `the endpoint answered ${status ?? 'nothing'}` } = trail.at(-1) ?? {};
+  const details = { subscription, ...(status !== undefined && { status }), reason: error };
+  return new MillraceError('delivery.failed', error, details);
+}
+
+/** As any host shows its dead letters. `first_at` is its first attempt. */
+function viewDead(subscription: string, delivery: PastDelivery): DeadView {
+  const { sequence, createdAt, settledAt = createdAt, trail, attempts } = delivery;
+  const { id, part, name, reason, first_at, last_at } = deadLetterToWire({
+    id: String(sequence),
+    where: { part: 'subscription', name: subscription },
+    reason: reasonOf(subscription, delivery).toWire(),
+    attempts,
+    firstAt: trail[0]?.at ?? createdAt,
+    lastAt: settledAt,
+  });
+  return { id, part, name, reason, first_at, last_at };
+}
+
+/** Those of shards: a replay's are named behind its id and a space. */
 function cursorsOf(database: SqlDatabase): Readonly<Record<string, string>> {
-  const replays = new Set(listReplays(database).map(({ id }) => id));
   const rows = database.exec(`SELECT source, position FROM cursor ORDER BY source`);
   return Object.fromEntries(
     rows
-      .filter(({ source }) => !replays.has(source as string))
+      .filter(({ source }) => !(source as string).includes(' '))
       .map(({ source, position }) => [source as string, formatCursor(position as number)]),
   );
 }

@@ -114,9 +114,10 @@ async function openStream(
     }
   }
   if (log.single !== undefined) await log.refresh();
-  if (isUpgrade(request)) return mergedSocket(log, wanted, hostPorts);
+  const merged = { ...wanted, ports: hostPorts };
+  if (isUpgrade(request)) return mergedSocket(log, merged);
   const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
-  return new Response(await mergedEvents(log, wanted), { headers });
+  return new Response(await mergedEvents(log, merged), { headers });
 }
 
 /** What is given more than once as a list. */

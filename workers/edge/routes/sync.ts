@@ -1,17 +1,19 @@
 /** The sync routes: `src/sync/protocol.ts` over HTTP. */
 import type { z } from '@hono/zod-openapi';
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
 import { formatTimestamp } from '../../../src/event/timestamp.ts';
 import { hostDigest, hostPorts } from '../../../src/ports.ts';
 import { checkLink } from '../../../src/sync/chain.ts';
 import { decodePush, pushLimits, syncPaths, type Push } from '../../../src/sync/protocol.ts';
 import type { EdgeBindings } from '../environment.ts';
+import { countRejected } from '../metrics/count-requests.ts';
 import { checkLine } from '../pushed-line.ts';
 import { parseQuery } from '../parse.ts';
 import { refusal } from '../problem.ts';
 import { readBody } from '../request-body.ts';
 import { headQuery, pullQuery, pushQuery } from '../schema.ts';
 import { logOf } from '../sharding/log-of.ts';
+import { traceAccepted } from '../tracing.ts';
 import { takes } from './api.ts';
 
 /** `text/plain` is what a page can send without asking first, as with `navigator.sendBeacon`. */
@@ -25,16 +27,22 @@ interface Rejected {
 
 export const syncRoutes = new Hono<EdgeBindings>()
   .post(syncPaths.push, async (context) => {
+    const startMs = hostPorts.now();
     parseQuery(pushQuery, context.req.query());
     const { limits } = context.var.access;
     const push = decodePush(await readBody(context.req.raw, ndjson, limits?.bodyBytes));
     parseQuery(headQuery, { producer: push.producer });
     // First of all: what was altered on the way is sent again, and no event is given up for it.
     await checkLink(hostDigest!, push);
-    const lines = checkPush(push, Math.min(limits?.events ?? Infinity, pushLimits.events));
+    const { lines, rejected } = checkPush(push, Math.min(limits?.events ?? Infinity, pushLimits.events));
+    if (rejected.length > 0) throw refused(context, rejected);
     const outcome = await logOf(context.env, context.var.access.tenant).push({ ...push, lines });
     if ('conflicts' in outcome)
-      throw refused(outcome.conflicts.map((index) => ({ index, reason: CONFLICT })));
+      throw refused(
+        context,
+        outcome.conflicts.map((index) => ({ index, reason: CONFLICT })),
+      );
+    traceAccepted(context, { lines, startMs, route: syncPaths.push });
     return context.json({ ...outcome, time: formatTimestamp(hostPorts.now()) });
   })
   .get(syncPaths.head, takes<{ query: z.input<typeof headQuery> }>(), async (context) => {
@@ -67,8 +75,8 @@ export const syncRoutes = new Hono<EdgeBindings>()
 
 const CONFLICT = 'its id is known with other content';
 
-/** The lines to be stored. @throws HTTPException that lists every line which cannot be */
-function checkPush({ lines }: Push, maximum: number): readonly string[] {
+/** The lines to be stored, and those that cannot be. @throws HTTPException where they are too many */
+function checkPush({ lines }: Push, maximum: number): CheckedPush {
   if (lines.length > maximum) {
     const details = { limit: 'push.events', maximum, actual: lines.length };
     const detail = `the push has ${lines.length} events, the limit is ${maximum}: split it`;
@@ -81,11 +89,16 @@ function checkPush({ lines }: Push, maximum: number): readonly string[] {
     if ('line' in checked) accepted.push(checked.line);
     else rejected.push({ index, reason: checked.reason });
   }
-  if (rejected.length > 0) throw refused(rejected);
-  return accepted;
+  return { lines: accepted, rejected };
 }
 
-function refused(rejected: readonly Rejected[]) {
+interface CheckedPush {
+  readonly lines: readonly string[];
+  readonly rejected: readonly Rejected[];
+}
+
+function refused(context: Context<EdgeBindings>, rejected: readonly Rejected[]) {
+  countRejected(context, 'sync.refused', rejected.length);
   return refusal({
     code: 'sync.refused',
     detail: `${rejected.length} of the events cannot be stored; nothing of the push was stored`,

@@ -10,12 +10,14 @@ import type { Ports } from '../../../src/ports.ts';
 import type { EventFilter } from '../event-filter.ts';
 import { eventFrame } from '../live.ts';
 import { socketLimits } from '../live-sockets.ts';
+import { ShardWaits } from './shard-waits.ts';
 import type { ShardedLog } from './sharded-log.ts';
 
 export interface MergedLiveOptions {
   /** Sends what stands after it. Default: where the log ends now. */
   readonly after?: string | undefined;
   readonly filter: EventFilter;
+  readonly ports: Pick<Ports, 'after'>;
 }
 
 interface Piece {
@@ -45,23 +47,26 @@ async function startOf(log: ShardedLog, after: string | undefined): Promise<stri
 async function* follow(
   log: ShardedLog,
   start: string,
-  filter: EventFilter,
-): AsyncGenerator<Piece, never> {
+  { filter, ports }: Pick<MergedLiveOptions, 'filter' | 'ports'>,
+): AsyncGenerator<Piece, void> {
+  const options = { filter, waitMs: WAIT_MS, waits: new ShardWaits(), placed: true };
   for (let after = start; ;) {
-    const page = await log.page({ after, limit: PIECE_EVENTS }, { filter, waitMs: WAIT_MS });
+    const page = await log.page({ after, limit: PIECE_EVENTS }, options);
     const cursors = page.cursors();
     yield { events: page.lines.map((line, i) => [cursors[i]!, line] as const), next: page.next };
     after = page.next;
+    // Many may be none of this reader's: others have their turn between two pages.
+    if (page.more) await new Promise<void>((done) => void ports.after(0, done));
   }
 }
 
 /** Server-sent events. It reads when its reader has taken what was sent before. */
 export async function mergedEvents(
   log: ShardedLog,
-  { after, filter }: MergedLiveOptions,
+  options: MergedLiveOptions,
 ): Promise<ReadableStream<Uint8Array>> {
-  const start = await startOf(log, after);
-  const pieces = follow(log, start, filter);
+  const start = await startOf(log, options.after);
+  const pieces = follow(log, start, options);
   const encoder = new TextEncoder();
   let greeted = false;
   return new ReadableStream<Uint8Array>(
@@ -73,9 +78,15 @@ export async function mergedEvents(
           send(`retry: 1000\nid: ${start}\n\n`);
           return;
         }
-        const { events, next } = (await pieces.next()).value;
+        const { value } = await pieces.next();
+        if (value === undefined) return;
+        const { events, next } = value;
         if (events.length === 0) send(`: heartbeat\nid: ${next}\n\n`);
         else send(events.map(([cursor, line]) => eventFrame(cursor, line)).join(''));
+      },
+      cancel() {
+        // Where it waits for a page, it ends with that.
+        void pieces.return();
       },
     },
     { highWaterMark: 0 },
@@ -83,12 +94,8 @@ export async function mergedEvents(
 }
 
 /** A WebSocket, with the frames and the window of `live-sockets.ts`. */
-export async function mergedSocket(
-  log: ShardedLog,
-  { after, filter }: MergedLiveOptions,
-  ports: Pick<Ports, 'after'>,
-): Promise<Response> {
-  const start = await startOf(log, after);
+export async function mergedSocket(log: ShardedLog, options: MergedLiveOptions): Promise<Response> {
+  const start = await startOf(log, options.after);
   const { 0: client, 1: server } = new WebSocketPair();
   server.accept();
   const window = new Window();
@@ -100,8 +107,8 @@ export async function mergedSocket(
   server.addEventListener('close', () => window.end());
   server.send(JSON.stringify({ cursor: start }));
   // Its first turn comes when the reader has the socket.
-  ports.after(0, () => {
-    void serve(server, follow(log, start, filter), window).catch(() =>
+  options.ports.after(0, () => {
+    void serve(server, follow(log, start, options), window).catch(() =>
       server.close(FAILED, 'the edge failed: connect again from your last cursor'),
     );
   });
@@ -110,7 +117,7 @@ export async function mergedSocket(
 
 async function serve(
   socket: WebSocket,
-  pieces: AsyncGenerator<Piece, never>,
+  pieces: AsyncGenerator<Piece, void>,
   window: Window,
 ): Promise<void> {
   for await (const { events, next } of pieces) {

@@ -3,13 +3,19 @@
  * again from the start where it was cut off: a sealed shard is sealed as before.
  */
 import { MillraceError } from '../../../src/errors.ts';
+import type { Ports } from '../../../src/ports.ts';
 import { unwrap, type ShardCalls } from '../shard-calls.ts';
 import { openEpoch, shardLimits, shardName, type ShardMap } from './shard-map.ts';
+import { within } from './time-limit.ts';
 
 export interface RaiseOptions {
   readonly shards: number;
   readonly shard: (name: string) => ShardCalls;
+  readonly ports: Pick<Ports, 'now' | 'after'>;
 }
+
+/** A shard seals when what it has let in is committed: that is a second's work. */
+const SEAL_MS = 10_000;
 
 /** @throws MillraceError `query.invalid`, `limit.exceeded` */
 export function checkRaise(map: ShardMap, shards: number): void {
@@ -29,14 +35,19 @@ export function checkRaise(map: ShardMap, shards: number): void {
   throw new MillraceError('limit.exceeded', message, details);
 }
 
-/** @throws MillraceError as `checkRaise` does, and as a shard does */
-export async function raiseShards(map: ShardMap, { shards, shard }: RaiseOptions): Promise<ShardMap> {
+/** @throws MillraceError as `checkRaise` does, as a shard does, and `timeout` */
+export async function raiseShards(
+  map: ShardMap,
+  { shards, shard, ports }: RaiseOptions,
+): Promise<ShardMap> {
   checkRaise(map, shards);
   const open = openEpoch(map);
-  const sealing = Array.from({ length: open.shards }, async (_, i) =>
-    unwrap(await shard(shardName(open.epoch, i)).seal()),
-  );
-  const sealed = await Promise.all(sealing);
-  const epochs = [...map.epochs.slice(0, -1), { ...open, sealed }];
-  return { epochs: [...epochs, { epoch: open.epoch + 1, shards }] };
+  const sealing = Array.from({ length: open.shards }, async (_, i) => {
+    const name = shardName(open.epoch, i);
+    return unwrap(
+      await within(shard(name).seal(), { limitMs: SEAL_MS, what: `the sealing of ${name}`, ports }),
+    );
+  });
+  const ended = { ...open, sealed: await Promise.all(sealing), sealedAt: ports.now() };
+  return { epochs: [...map.epochs.slice(0, -1), ended, { epoch: open.epoch + 1, shards }] };
 }

@@ -2,7 +2,7 @@
  * The shard map as the directory keeps it. That the shards are to be raised is noted first, so that a raise which is cut
  * off is finished by whoever asks next, or by the alarm.
  */
-import { hasCode } from '../../../src/errors.ts';
+import type { Ports } from '../../../src/ports.ts';
 import type { ShardCalls } from '../shard-calls.ts';
 import { checkRaise, raiseShards } from './raise.ts';
 import { initialMap, type ShardMap } from './shard-map.ts';
@@ -14,9 +14,13 @@ interface Kept {
 }
 
 export interface ShardDirectoryOptions {
-  readonly storage: Pick<DurableObjectStorage, 'get' | 'put' | 'setAlarm'>;
+  readonly storage: {
+    get<T>(key: string): Promise<T | undefined>;
+    put(key: string, value: unknown): Promise<void>;
+    setAlarm(at: number): Promise<void>;
+  };
   readonly shard: (name: string) => ShardCalls;
-  readonly now: () => number;
+  readonly ports: Pick<Ports, 'now' | 'after'>;
 }
 
 const KEY = 'shards';
@@ -25,23 +29,24 @@ const RETRY_MS = 1000;
 export class ShardDirectory {
   readonly #options: ShardDirectoryOptions;
   #running: Promise<ShardMap> | undefined;
+  #raised: Promise<unknown> = Promise.resolve();
 
   constructor(options: ShardDirectoryOptions) {
     this.#options = options;
   }
 
-  /** With what was cut off finished. */
+  /** With what was cut off finished. @throws MillraceError as `raiseShards` does */
   async map(): Promise<ShardMap> {
     const { map, raising } = await this.#kept();
     return raising === undefined ? map : this.#finish();
   }
 
-  /** @throws MillraceError `query.invalid`, `limit.exceeded` */
-  async raise(shards: number): Promise<ShardMap> {
-    const map = await this.map();
-    checkRaise(map, shards);
-    await this.#keep({ map, raising: shards });
-    return this.#finish();
+  /** One after another: each is judged by the map that the one before has left. @throws MillraceError as `raiseShards` does */
+  raise(shards: number): Promise<ShardMap> {
+    const run = (): Promise<ShardMap> => this.#raise(shards);
+    const raised = this.#raised.then(run, run);
+    this.#raised = raised;
+    return raised;
   }
 
   /** To be called when the alarm goes off, and when the object is woken: nobody needs to ask for it to go on. */
@@ -53,6 +58,13 @@ export class ShardDirectory {
     }
   }
 
+  async #raise(shards: number): Promise<ShardMap> {
+    const map = await this.map();
+    checkRaise(map, shards);
+    await this.#keep({ map, raising: shards });
+    return this.#finish();
+  }
+
   #finish(): Promise<ShardMap> {
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
     return this.#running;
@@ -62,20 +74,15 @@ export class ShardDirectory {
     const { map, raising } = await this.#kept();
     if (raising === undefined) return map;
     await this.#arm();
-    const { shard } = this.#options;
-    const next = await raiseShards(map, { shards: raising, shard }).catch((error: unknown) => {
-      // Of two that were asked for together, the later may be no raise any more.
-      if (hasCode(error, 'query.invalid')) return map;
-      throw error;
-    });
+    const next = await raiseShards(map, { ...this.#options, shards: raising });
     await this.#keep({ map: next });
     return next;
   }
 
   async #arm(): Promise<void> {
     const { raising } = await this.#kept();
-    const { storage, now } = this.#options;
-    if (raising !== undefined) await storage.setAlarm(now() + RETRY_MS);
+    const { storage, ports } = this.#options;
+    if (raising !== undefined) await storage.setAlarm(ports.now() + RETRY_MS);
   }
 
   async #kept(): Promise<Kept> {

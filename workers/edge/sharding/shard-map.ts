@@ -22,6 +22,8 @@ export interface ShardEpoch {
   readonly shards: number;
   /** Of each shard in turn. None: the epoch is open. */
   readonly sealed?: readonly SealedShard[];
+  /** By the directory's clock, in ms since the Unix epoch: when all of them were. */
+  readonly sealedAt?: number;
 }
 
 export interface ShardMap {
@@ -44,6 +46,7 @@ export function shardName(epoch: number, index: number): string {
   return epoch === 0 ? `shard-${index}` : `shard-${epoch}-${index}`;
 }
 
+/** By the ids that are there, and by no clock: one that was far ahead makes later ids be looked up, and no more. */
 export function isProvablyNot(id: string, { maxId }: SealedShard): boolean {
   return isUuidV7(id) && id > maxId;
 }

@@ -6,12 +6,11 @@
  * What was sent in one piece and not acknowledged may come again in other pieces: a shard that was told before, and is
  * ahead, takes of a range what it has not, and knows the rest again.
  */
-import { MillraceError } from '../../../src/errors.ts';
-import { decodeLine } from '../../../src/event/wire.ts';
 import type { Push } from '../../../src/sync/protocol.ts';
 import type { ProducerStatement } from '../producers.ts';
 import { unwrap, type PushOutcome, type ShardCalls, type ShardPush } from '../shard-calls.ts';
-import { indexOf, partitionOf } from './partition.ts';
+import { indexOf, partitionOf, type Keyed } from './partition.ts';
+import { allSettled } from './shard-set.ts';
 
 export interface PushPart {
   readonly push: ShardPush;
@@ -19,18 +18,22 @@ export interface PushPart {
   readonly indexes: readonly number[];
 }
 
-/** One part for each shard. `dropped` are the indexes of lines that stand in an epoch before. */
-export function splitPush(
-  given: Push,
-  shards: number,
-  dropped: ReadonlySet<number>,
-): readonly PushPart[] {
+export interface SplitOptions {
+  /** What its lines say. */
+  readonly events: readonly Keyed[];
+  readonly shards: number;
+  /** The indexes of lines that stand in an epoch before. */
+  readonly dropped: ReadonlySet<number>;
+}
+
+/** One part for each shard. */
+export function splitPush(given: Push, { events, shards, dropped }: SplitOptions): readonly PushPart[] {
   const { holes: _, lines, chain, ...rest } = given;
   const seqs = seqsOf(given);
   const home = indexOf(given.producer, shards);
   const parts = Array.from({ length: shards }, () => [] as number[]);
-  for (const [index, line] of lines.entries())
-    if (!dropped.has(index)) parts[partitionOf(decodeLine(line), shards)]!.push(index);
+  for (const [index, event] of events.entries())
+    if (!dropped.has(index)) parts[partitionOf(event, shards)]!.push(index);
   return parts.map((indexes, shard) => ({
     indexes,
     push: {
@@ -85,13 +88,4 @@ export async function pushParts(
 
 function conflictsOf(outcome: PushOutcome, { indexes }: PushPart): readonly number[] {
   return 'conflicts' in outcome ? outcome.conflicts.map((at) => indexes[at]!) : [];
-}
-
-/** All, once each has come to its end; what failed is thrown then, a sealed shard's refusal before any other. */
-export async function allSettled<T>(tasks: readonly Promise<T>[]): Promise<readonly T[]> {
-  const settled = await Promise.allSettled(tasks);
-  const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
-  const sealed = errors.find((error) => error instanceof MillraceError && error.code === 'shard.sealed');
-  if (errors.length > 0) throw sealed ?? errors[0];
-  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
