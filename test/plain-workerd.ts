@@ -19,12 +19,18 @@ export interface PlainWorkerdOptions {
   readonly objects?: Readonly<Record<string, string>>;
   /** Text bindings beside the keys. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Whether its inspector listens, and the bundle keeps its names. Default: false. */
+  readonly inspected?: boolean;
 }
 
 export interface PlainWorkerd {
   readonly url: string;
   readonly port: number;
   readonly keys: EdgeKeys;
+  /** Of its process, as it was started last. */
+  readonly pid: number;
+  /** Where the inspector listens; 0 where it does not. */
+  readonly inspectorPort: number;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** Starts it again, on its port and its state. */
@@ -39,11 +45,13 @@ const START_LIMIT_MS = 30_000;
 const OUTPUT_BOUND = 16_384;
 
 export async function startPlainWorkerd(options: PlainWorkerdOptions): Promise<PlainWorkerd> {
-  const { folder } = options;
+  const { folder, inspected = false } = options;
   mkdirSync(join(folder, 'state'), { recursive: true });
   const port = await freePort();
+  const inspectorPort = inspected ? await freePort() : 0;
   const keys = await edgeKeys(folder);
-  await bundle(options.entry ?? join(root, 'workers', 'edge', 'index.ts'), join(folder, 'worker.js'));
+  const entry = options.entry ?? join(root, 'workers', 'edge', 'index.ts');
+  await bundle(entry, { outfile: join(folder, 'worker.js'), minify: !inspected });
   writeFileSync(join(folder, 'config.capnp'), configuration(options, port, await keysSecret(keys)));
   let child: ChildProcess | undefined;
   let output = '';
@@ -58,9 +66,14 @@ export async function startPlainWorkerd(options: PlainWorkerdOptions): Promise<P
     url: `http://127.0.0.1:${port}`,
     port,
     keys,
+    get pid() {
+      return child?.pid ?? 0;
+    },
+    inspectorPort,
     kill,
     async start() {
-      child = spawn(workerd, ['serve', join(folder, 'config.capnp')], {
+      const inspector = inspected ? [`--inspector-addr=127.0.0.1:${inspectorPort}`] : [];
+      child = spawn(workerd, ['serve', join(folder, 'config.capnp'), ...inspector], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       const keep = (chunk: Buffer): void =>
@@ -75,14 +88,19 @@ export async function startPlainWorkerd(options: PlainWorkerdOptions): Promise<P
   return edge;
 }
 
-async function bundle(entry: string, outfile: string): Promise<void> {
+interface BundleOptions {
+  readonly outfile: string;
+  readonly minify: boolean;
+}
+
+async function bundle(entry: string, { outfile, minify }: BundleOptions): Promise<void> {
   await build({
     entryPoints: [entry],
     outfile,
     bundle: true,
     format: 'esm',
     target: 'es2024',
-    minify: true,
+    minify,
     keepNames: true,
     conditions: ['millrace-source', 'workerd', 'worker', 'browser'],
     external: ['cloudflare:*'],

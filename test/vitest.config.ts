@@ -47,6 +47,25 @@ const browser = (): TestProjectInlineConfiguration => ({
   },
 });
 
+/** Tells who asks it what it was given, and forgets it. */
+const queueConsumer = {
+  name: 'consumer',
+  modules: true,
+  script: `
+    let given = [];
+    export default {
+      queue(batch) {
+        for (const { body, attempts } of batch.messages) given.push({ ...body, attempts });
+      },
+      fetch() {
+        const answer = Response.json(given);
+        given = [];
+        return answer;
+      },
+    };`,
+  queueConsumers: { orders: { maxBatchSize: 100, maxBatchTimeout: 0.05 } },
+};
+
 const workers: TestProjectInlineConfiguration = {
   root,
   ssr: { resolve: { conditions: [...conditions, 'workerd', 'worker', 'module', 'browser'] } },
@@ -54,7 +73,11 @@ const workers: TestProjectInlineConfiguration = {
     cloudflareTest({
       wrangler: { configPath: join(root, 'wrangler.toml') },
       miniflare: {
-        bindings: { MILLRACE_KEYS: JSON.stringify(testKeyRecords), MILLRACE_MORE_SHARDS: 'true' },
+        bindings: { MILLRACE_KEYS: JSON.stringify(testKeyRecords) },
+        r2Buckets: ['ARCHIVE'],
+        queueProducers: { ORDERS: 'orders' },
+        serviceBindings: { CONSUMER: 'consumer' },
+        workers: [queueConsumer],
       },
     }),
   ],

@@ -2,10 +2,14 @@
 
 export type Timed = () => unknown;
 
-/** The median of each thing's times, in ms, over rounds in which each runs once; a first round warms up. */
+/**
+ * The median of each thing's times, in ms, over rounds in which each runs once; a first round warms up. `rest`, before each,
+ * is not timed: where a thing leaves work behind, it is for that to be done.
+ */
 export async function alternate<Name extends string>(
   things: Readonly<Record<Name, Timed>>,
   rounds: number,
+  rest: Timed = () => undefined,
 ): Promise<Record<Name, number>> {
   const names = Object.keys(things) as Name[];
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
@@ -14,6 +18,7 @@ export async function alternate<Name extends string>(
   >;
   for (let round = 0; round <= rounds; round++) {
     for (const name of names) {
+      await rest();
       const start = performance.now();
       await things[name]();
       if (round > 0) times[name].push(performance.now() - start);

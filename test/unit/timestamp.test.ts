@@ -15,6 +15,22 @@ describe('a timestamp on the wire', () => {
     );
   });
 
+  test('is read in the second that was written last as in any other', () => {
+    const ending = fc.string({
+      minLength: 3,
+      maxLength: 3,
+      unit: fc.constantFrom(...'0123456789a/:. +-'),
+    });
+    fc.assert(
+      fc.property(anyTime, ending, (time, ms) => {
+        const text = formatTimestamp(time).slice(0, -4);
+        const expected = /^[0-9]{3}$/.test(ms) ? new Date(`${text}${ms}Z`).getTime() : undefined;
+        expect(parseTimestamp(`${text}${ms}Z`)).toBe(expected);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   test.each([
     ['2015-05-17T10:05:03Z', Date.UTC(2015, 4, 17, 10, 5, 3)],
     ['2015-05-17T10:05Z', Date.UTC(2015, 4, 17, 10, 5)],

@@ -12,6 +12,7 @@ beforeEach(reset);
 const keyOf: Readonly<Record<Scope, keyof typeof testKeys>> = {
   publish: 'publish',
   read: 'read',
+  metrics: 'metrics',
   admin: 'admin',
 };
 
@@ -32,6 +33,22 @@ function said(status: number): string {
   if (status === 401) return 'unknown';
   return status === 403 ? 'refused' : 'allowed';
 }
+
+it('knows a key by its whole text, also where its id was seen with the right one before', async () => {
+  const asked = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const made = await ask('/keys', { ...asked, body: '{"name":"till","scopes":["read"]}' });
+  const { key: right } = await made.json<{ key: string }>();
+  const wrong = right.slice(0, -1) + (right.endsWith('A') ? 'B' : 'A');
+  const status = (key: string) => statusOf('GET /events', `Bearer ${key}`);
+  for (const [key, expected] of [
+    [wrong, 401],
+    [right, 200],
+    [wrong, 401],
+    [right, 200],
+    [wrong, 401],
+  ] as const)
+    expect(await status(key)).toBe(expected);
+});
 
 describe('every route, with every scope', async () => {
   const { app } = await import('../../workers/edge/app.ts');

@@ -1,7 +1,7 @@
 /** For the soak `edge`: the edge, whose objects can be taken out of memory by force, as the platform does now and then. */
 import edge, * as objects from '../../workers/edge/index.ts';
 
-export { Directory, SubscriptionList } from '../../workers/edge/index.ts';
+export { SubscriptionList } from '../../workers/edge/index.ts';
 
 interface Evictable {
   evict(): Promise<void>;
@@ -14,6 +14,12 @@ export class Shard extends objects.Shard implements Evictable {
 }
 
 export class Subscription extends objects.Subscription implements Evictable {
+  evict(): Promise<void> {
+    return abort(this.ctx);
+  }
+}
+
+export class Directory extends objects.Directory implements Evictable {
   evict(): Promise<void> {
     return abort(this.ctx);
   }

@@ -193,6 +193,6 @@ it('GET /metrics counts what the log holds', async () => {
   expect(
     text
       .split('\n')
-      .filter((line) => line !== '' && !/^(# (HELP|TYPE) \w+ .+|\w+\{.*\} \d+)$/.test(line)),
+      .filter((line) => line !== '' && !/^(# (HELP|TYPE) \w+ .+|\w+(\{.*\})? \d+(\.\d+)?)$/.test(line)),
   ).toEqual([]);
 });

@@ -345,7 +345,13 @@ describe('deliveries in workerd', () => {
     expect(dead).toMatchObject([
       { sequence: 3 },
       { sequence: 2 },
-      { sequence: 1, trail: [{ status: 422 }] },
+      {
+        ...{ sequence: 1, trail: [{ status: 422 }] },
+        ...{ id: '1', part: 'subscription', name: id, attempts: 1 },
+        reason: { code: 'delivery.failed', details: { subscription: id, status: 422 } },
+        first_at: expect.stringMatching(/^\d{4}-.*Z$/),
+        last_at: expect.stringMatching(/^\d{4}-.*Z$/),
+      },
     ]);
     expect((await ask(`/subscriptions/${id}/dead-letters/2`, { method: 'DELETE' })).status).toBe(204);
     network.answer = () => 204;

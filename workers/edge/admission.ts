@@ -19,10 +19,16 @@ export class Admission {
   readonly #limits: AdmissionLimits;
   #requests = 0;
   #characters = 0;
+  #refused = 0;
   readonly #leaving: (() => void)[] = [];
 
   constructor(limits: AdmissionLimits = admissionLimits) {
     this.#limits = limits;
+  }
+
+  /** What waits now, and how many requests were refused since the object was woken. */
+  get waiting(): { readonly requests: number; readonly characters: number; readonly refused: number } {
+    return { requests: this.#requests, characters: this.#characters, refused: this.#refused };
   }
 
   /**
@@ -53,6 +59,7 @@ export class Admission {
     const { requests, characters: most } = this.#limits;
     const full = this.#requests >= requests || this.#characters + characters > most;
     if (!full || this.#requests === 0) return;
+    this.#refused++;
     const details = {
       requests: this.#requests,
       characters: this.#characters,

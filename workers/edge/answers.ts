@@ -30,6 +30,7 @@ export const storedEvent = z
     correlation_id: z.string().nullish(),
     causation_id: z.string().nullish(),
     subject: z.string().nullish(),
+    traceparent: z.string().nullish(),
   })
   .openapi('Event');
 
@@ -105,6 +106,32 @@ export const createdKey = storedKey
 export const failedCondition = z
   .looseObject({ reason: z.string(), path: z.string().optional() })
   .openapi('FailedCondition');
+
+export const tracedEvents = z
+  .object({
+    events: z.array(
+      z.looseObject({
+        id: z.string(),
+        depth: z.int().openapi({ description: '0 where nothing that is known has caused it' }),
+        type: z.string().optional(),
+        timestamp: z.string().optional(),
+        source: z.string().optional(),
+        after_cause_ms: z.number().optional(),
+        after_start_ms: z.number().optional(),
+        missing: z
+          .boolean()
+          .optional()
+          .openapi({ description: 'it is named as a cause, and not stored' }),
+        circular: z.boolean().optional().openapi({ description: 'it is among its own causes' }),
+        deliveries: z.array(z.looseObject({ subscription: z.string(), service_name: z.string() })),
+      }),
+    ),
+    trace_ids: z.array(z.string()).openapi({ description: 'of W3C Trace Context' }),
+    started_at: z.string().optional(),
+    ended_at: z.string().optional(),
+    truncated: z.boolean(),
+  })
+  .openapi('Trace');
 
 export const explanation = z
   .object({

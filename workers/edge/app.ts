@@ -4,13 +4,12 @@
  */
 import { z } from '@hono/zod-openapi';
 import type { Hono } from 'hono';
-import { cors } from 'hono/cors';
-import { requestId } from 'hono/request-id';
-import { secureHeaders } from 'hono/secure-headers';
 import type { ExtractSchema } from 'hono/types';
 import { authorize } from './access/authorize.ts';
+import { answerHeaders } from './answer-headers.ts';
 import { DOCS_POLICY, docsPage } from './docs-page.ts';
 import type { EdgeBindings } from './environment.ts';
+import { countRequests } from './metrics/count-requests.ts';
 import { createDocument, type Document } from './openapi.ts';
 import { errorResponse, problemResponse } from './problem.ts';
 import { createApi } from './routes/api.ts';
@@ -27,51 +26,20 @@ import { subscriptionDescription } from './routes/subscription-description.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { syncDescription } from './routes/sync-description.ts';
 import { syncRoutes } from './routes/sync.ts';
+import { traceRoutes } from './routes/trace.ts';
 import { windowRoutes } from './routes/windows.ts';
 
 const DOCUMENT_AGE = 'public, max-age=300';
-const ALLOWED_HEADERS = [
-  'authorization',
-  'content-type',
-  'idempotency-key',
-  'if-none-match',
-  'last-event-id',
-];
-const EXPOSED_HEADERS = [
-  'allow',
-  'etag',
-  'idempotency-replayed',
-  'ratelimit',
-  'ratelimit-policy',
-  'retry-after',
-  'x-request-id',
-];
-
 const api = createApi();
 
-// Any page may ask, for what it is told is decided by its key: see `authorize`, which narrows this to a key's origins.
-api.use(
-  requestId(),
-  secureHeaders({
-    contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-    crossOriginResourcePolicy: false,
-    referrerPolicy: 'no-referrer',
-  }),
-  cors({
-    origin: '*',
-    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowHeaders: ALLOWED_HEADERS,
-    exposeHeaders: EXPOSED_HEADERS,
-    maxAge: 86_400,
-  }),
-  authorize,
-);
+api.use(countRequests, answerHeaders, authorize);
 
 export const app: Hono<EdgeBindings> = api
   .route('/', publishRoutes)
   .route('/', liveRoutes)
   .route('/', eventRoutes)
   .route('/', explainRoutes)
+  .route('/', traceRoutes)
   .route('/', syncRoutes)
   .route('/', syncDescription)
   .route('/', windowRoutes)
@@ -139,6 +107,7 @@ export type EdgeApi = Hono<
     ExtractSchema<typeof liveRoutes> &
     ExtractSchema<typeof eventRoutes> &
     ExtractSchema<typeof explainRoutes> &
+    ExtractSchema<typeof traceRoutes> &
     ExtractSchema<typeof syncRoutes> &
     ExtractSchema<typeof windowRoutes> &
     ExtractSchema<typeof subscriptionRoutes> &

@@ -22,6 +22,7 @@ export function readCheckedLine(line: string): Event {
       correlationId: wire.correlation_id ?? undefined,
       causationId: wire.causation_id ?? undefined,
       subject: wire.subject ?? undefined,
+      traceparent: wire.traceparent ?? undefined,
     },
     line,
   );

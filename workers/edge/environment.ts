@@ -14,8 +14,14 @@ export interface Env {
   readonly SUBSCRIPTION_LIST: DurableObjectNamespace;
   /** `true`, for development alone: callbacks may be on this machine. */
   readonly MILLRACE_ALLOW_LOOPBACK?: string;
-  /** `true`: the number of a log's shards may be raised. Subscriptions do not follow to the new ones yet. */
-  readonly MILLRACE_MORE_SHARDS?: string;
+  /** A collector's address for spans, by OTLP over HTTP: see `tracing.ts`. Without one, none are recorded. */
+  readonly MILLRACE_OTLP_URL?: string;
+  /** What is said to it, as `name=value` with commas between: its key, as a rule a secret. */
+  readonly MILLRACE_OTLP_HEADERS?: string;
+  /** Where old segments go, and are read from. Without it they stay. */
+  readonly ARCHIVE?: R2Bucket;
+  /** After how many days: see `archive/archive-after.ts`. */
+  readonly MILLRACE_ARCHIVE_AFTER_DAYS?: string;
   /** Where names of callbacks are resolved over HTTPS. */
   readonly MILLRACE_RESOLVER?: string;
 }

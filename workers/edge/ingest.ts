@@ -61,18 +61,19 @@ export async function push(storage: CommitLog, given: ShardPush): Promise<PushOu
     ...(chain === undefined ? [] : [chainEntry(producer, chain)]),
     ...(given.skewMs === undefined ? [] : [skewEntry(producer, given.skewMs)]),
   ];
-  const [result] = await storage.commit([{ events, producer: range, put }]);
-  if (result?.ok) {
-    const { duplicates, repeated, positions } = result;
-    storage.note(positionNotes(producer, positions));
+  const result = await storage.commitNoted({ events, producer: range, put }, (positions) =>
+    positionNotes(producer, positions),
+  );
+  if (result.ok) {
+    const { duplicates, repeated } = result;
     const now = await stateProducer(storage, producer);
     if (now.forgotten) await forgetProducer(storage, producer);
     const head = { epoch: now.epoch, seq: now.seq };
     return { ...head, duplicates, repeated, ...(now.chain && { chain: now.chain.value }) };
   }
-  if (hasCode(result?.error, 'event.conflict'))
+  if (hasCode(result.error, 'event.conflict'))
     return { conflicts: await findConflicts(storage, events) };
-  throw named(result!.error, producer);
+  throw named(result.error, producer);
 }
 
 /** Goes on where the epoch before has ended, for this producer. */

@@ -3,10 +3,9 @@ import type { Ports } from '../../src/ports.ts';
 import type { Storage, StoredValue } from '../../src/storage/storage.ts';
 import { recall, remember, Turns, type IdempotentRequest } from './idempotency.ts';
 import { publish } from './ingest.ts';
+import { packed, unpacked, type KeptOutcome } from './kept-outcome.ts';
 import type { Published, PublishOutcome, PublishRequest } from './shard-calls.ts';
 
-/** An outcome as it is kept: of each line, or null where it was left out for its conflict. */
-type KeptOutcome = readonly (readonly [id: string, timestamp: number, duplicate: boolean] | null)[];
 type Put = readonly (readonly [string, StoredValue | undefined])[];
 
 /** Conflicts may come to light after others were left out: an id that stands twice in one request. */
@@ -68,14 +67,4 @@ export class Publishing {
       kept = kept.filter((_, at) => !conflicts.has(at));
     }
   }
-}
-
-function packed(one: Published | null): KeptOutcome[number] {
-  return one && [one.id, one.timestamp, one.duplicate];
-}
-
-function unpacked(kept: KeptOutcome[number]): Published | null {
-  if (kept === null) return null;
-  const [id, timestamp, duplicate] = kept;
-  return { id, timestamp, duplicate };
 }

@@ -1,6 +1,6 @@
 /** What the routes take, as zod schemas. */
 import { z } from '@hono/zod-openapi';
-import { eventLimits } from '../../src/event/event.ts';
+import { eventLimits, isTraceparent, TRACEPARENT_FORM } from '../../src/event/event.ts';
 import { isStorableText, STORABLE_TEXT } from '../../src/event/text.ts';
 import { parseTimestamp } from '../../src/event/timestamp.ts';
 import { pushLimits } from '../../src/sync/protocol.ts';
@@ -66,6 +66,11 @@ const priority = z
   .literal([1, 2, 3, 4], PRIORITY)
   .openapi({ type: 'integer', enum: [1, 2, 3, 4], description: '1 low, 2 normal, 3 high, 4 critical' });
 
+const traceparent = z
+  .string(TRACEPARENT_FORM)
+  .refine(isTraceparent, TRACEPARENT_FORM)
+  .openapi({ minLength: 55, maxLength: 55, description: 'the trace that it is part of (W3C)' });
+
 /** `POST /events`: an event in the wire form, of which the edge fills in the id, the time and the priority. */
 export const newEvent = z
   .object(
@@ -79,6 +84,7 @@ export const newEvent = z
       correlation_id: text(eventLimits.correlationId, objectionToSegment).nullish(),
       causation_id: text(eventLimits.causationId).nullish(),
       subject: text(eventLimits.subject).nullish(),
+      traceparent: traceparent.nullish(),
     },
     'must be an event, a JSON object',
   )

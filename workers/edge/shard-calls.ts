@@ -3,15 +3,19 @@
  * an error's class and its fields: each answer is a `Reply`.
  */
 import { MillraceError, type WireError } from '../../src/errors.ts';
+import type { MetricFamily } from '../../src/monitor/metric.ts';
 import type { Position } from '../../src/storage/position.ts';
 import type { Query, StorageStats } from '../../src/storage/storage.ts';
 import type { Push, PushAnswer } from '../../src/sync/protocol.ts';
 import type { Count } from '../../src/windows/count.ts';
 import type { WindowPage, WindowPageOptions } from '../../src/windows/windowed-view.ts';
 import type { EventFilter } from './event-filter.ts';
-import type { IdempotentRequest } from './idempotency.ts';
+import type { IdempotentRequest, Recalled } from './idempotency.ts';
+import type { KeptOutcome, Published } from './kept-outcome.ts';
 import type { Forgotten, ProducerStatement } from './producers.ts';
 import type { SealedShard } from './sharding/shard-map.ts';
+
+export type { Published };
 
 export type Reply<T> =
   | { readonly ok: true; readonly value: T }
@@ -28,7 +32,7 @@ export interface ShardCalls {
   event(id: string, options?: OpenOptions): Promise<Reply<string | undefined>>;
   /** A page may look at a bounded part of the log, hold nothing and have more. */
   page(query: Query, options?: PageOptions): Promise<Reply<LinePage>>;
-  stats(options?: OpenOptions): Promise<Reply<ShardStats>>;
+  stats(options?: StatsOptions): Promise<Reply<ShardStats>>;
   /** As of all that was committed before the call. */
   windows(options: WindowPageOptions, open?: OpenOptions): Promise<Reply<WindowPage<Count>>>;
   /** Of each line what is known of its id. `untimed` are the indexes of those whose time the edge has set. */
@@ -36,6 +40,15 @@ export interface ShardCalls {
     lines: readonly string[],
     untimed: readonly number[],
   ): Promise<Reply<readonly (KnownLine | null)[]>>;
+  /** Of a request whose events several shards store, what is known of it here: see `idempotency.ts`. */
+  recallRequest(
+    request: IdempotentRequest,
+    options?: OpenOptions,
+  ): Promise<Reply<Recalled<KeptOutcome>>>;
+  /** As `BegunRequests.begin`. */
+  beginRequest(request: IdempotentRequest, expected: KeptOutcome): Promise<Reply<Recalled<KeptOutcome>>>;
+  /** As `BegunRequests.end`. */
+  endRequest(request: IdempotentRequest, outcome: KeptOutcome): Promise<Reply<null>>;
   /** Takes nothing more from then on. Again, it says the same. */
   seal(): Promise<Reply<SealedShard>>;
   /** The live stream, of server-sent events or by WebSocket: see `live-request.ts`. */
@@ -54,13 +67,6 @@ export interface KnownLine {
   readonly timestamp: number;
   /** Whether the shard that knows it is open. */
   readonly open: boolean;
-}
-
-export interface Published {
-  readonly id: string;
-  /** In ms since the Unix epoch. */
-  readonly timestamp: number;
-  readonly duplicate: boolean;
 }
 
 /** Events whose ids are stored with other content, by their index. Nothing of the request was stored. */
@@ -93,7 +99,14 @@ export interface PageOptions extends OpenOptions {
   readonly placed?: boolean | undefined;
 }
 
+export interface StatsOptions extends OpenOptions {
+  /** With the shard's metrics. */
+  readonly metrics?: boolean | undefined;
+}
+
 export interface ShardStats extends StorageStats {
+  /** Where they were asked for. */
+  readonly metrics?: readonly MetricFamily[];
   /** Open WebSockets of live readers. */
   readonly sockets: number;
   /** Rows of the database, since the shard's object was last woken: what the platform bills. */

@@ -9,8 +9,11 @@ import { readBounded } from './bounded-page.ts';
 import type { CommitLog } from './commit-log.ts';
 import { compileRest, queryOf } from './event-filter.ts';
 import { readFiltered } from './filtered-page.ts';
+import { BegunRequests, type IdempotentRequest, type Recalled } from './idempotency.ts';
 import { compareLines, push } from './ingest.ts';
+import type { KeptOutcome } from './kept-outcome.ts';
 import { longPoll } from './long-poll.ts';
+import type { ShardMetrics } from './metrics/shard-metrics.ts';
 import { forgetProducer, stateProducer, type Forgotten, type ProducerStatement } from './producers.ts';
 import { Publishing } from './publishing.ts';
 import type { SealedShard } from './sharding/shard-map.ts';
@@ -34,12 +37,14 @@ export interface ShardLogOptions {
   readonly ports: Ports;
   /** Around each request that may commit. */
   readonly onCommitting?: () => void;
+  readonly metrics?: ShardMetrics | undefined;
   readonly onCommitted?: () => void;
 }
 
 export class ShardLog {
   readonly #options: ShardLogOptions;
   readonly #publishing: Publishing;
+  readonly #requests: BegunRequests<KeptOutcome>;
   readonly #admission = new Admission();
   readonly #ended = new AbortController();
   #sealed: boolean | undefined;
@@ -47,16 +52,35 @@ export class ShardLog {
   constructor(options: ShardLogOptions) {
     this.#options = options;
     this.#publishing = new Publishing(options.log, options.ports);
+    this.#requests = new BegunRequests(options.log, options.ports);
   }
 
   /** @throws MillraceError `shard.busy` */
   publish(request: PublishRequest): Promise<PublishOutcome> {
-    return this.#committing(request.lines, () => this.#publishing.publish(request));
+    const { metrics } = this.#options;
+    const run = async (): Promise<PublishOutcome> => {
+      const outcome = await this.#committing(request.lines, () => this.#publishing.publish(request));
+      if ('published' in outcome)
+        metrics?.duplicates(
+          outcome.replayed ? outcome.published.length : duplicatesIn(outcome.published),
+        );
+      return outcome;
+    };
+    return metrics === undefined ? run() : metrics.intake('publish', run);
   }
 
   /** @throws MillraceError `shard.busy`, and as `push` does */
   push(given: ShardPush): Promise<PushOutcome> {
-    return this.#committing(given.lines, () => push(this.#options.log, given));
+    const { log, metrics } = this.#options;
+    const run = async (): Promise<PushOutcome> => {
+      const outcome = await this.#committing(given.lines, () => push(log, given));
+      if ('seq' in outcome) {
+        metrics?.duplicates(outcome.repeated ? given.lines.length : outcome.duplicates);
+        metrics?.pushed(given.producer);
+      }
+      return outcome;
+    };
+    return metrics === undefined ? run() : metrics.intake('push', run);
   }
 
   async producer(producer: string, { open }: OpenOptions = {}): Promise<ProducerStatement> {
@@ -88,7 +112,7 @@ export class ShardLog {
     const { events, next, more, head } =
       waitMs === undefined || page.events.length > 0
         ? page
-        : await longPoll({ storage, waitMs, ports, read });
+        : await longPoll({ storage, waitMs, ports, read, signal: this.#ended.signal });
     const lines = events.map(({ line }) => line);
     if (!placed) return { lines, next, more, head };
     const positions = events.map(({ position }) => position);
@@ -102,6 +126,23 @@ export class ShardLog {
     );
   }
 
+  async recallRequest(
+    request: IdempotentRequest,
+    { open }: OpenOptions = {},
+  ): Promise<Recalled<KeptOutcome>> {
+    await this.#checkOpen(open);
+    return this.#requests.recall(request);
+  }
+
+  beginRequest(request: IdempotentRequest, expected: KeptOutcome): Promise<Recalled<KeptOutcome>> {
+    return this.#committing([], () => this.#requests.begin(request, expected));
+  }
+
+  async endRequest(request: IdempotentRequest, outcome: KeptOutcome): Promise<null> {
+    await this.#committing([], () => this.#requests.end(request, outcome));
+    return null;
+  }
+
   /** Resolves when nothing that was let in before is under way, and it is on disk. */
   async seal(): Promise<SealedShard> {
     this.#sealed = true;
@@ -111,6 +152,11 @@ export class ShardLog {
     this.#ended.abort();
     const { head } = await log.stats();
     return { head, maxId: await log.maxId() };
+  }
+
+  /** What waits to be committed. */
+  get waiting(): Admission['waiting'] {
+    return this.#admission.waiting;
   }
 
   /** Aborted when it is sealed. */
@@ -144,6 +190,10 @@ export class ShardLog {
       return value;
     });
   }
+}
+
+function duplicatesIn(published: readonly ({ readonly duplicate: boolean } | null)[]): number {
+  return published.reduce((sum, one) => sum + (one?.duplicate ? 1 : 0), 0);
 }
 
 function sealed(shard: string): MillraceError<'shard.sealed'> {

@@ -4,8 +4,10 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { isWireError, MillraceError } from '../../src/errors.ts';
-import { hostPorts } from '../../src/ports.ts';
-import { openSqlite, type SqliteStorage } from '../../src/storage/sqlite.ts';
+import { hostClock, hostPorts } from '../../src/ports.ts';
+import type { MetricFamily } from '../../src/monitor/metric.ts';
+import type { Position } from '../../src/storage/position.ts';
+import { openSqlite, type SqlDatabase, type SqliteStorage } from '../../src/storage/sqlite.ts';
 import type { Query } from '../../src/storage/storage.ts';
 import type { Count } from '../../src/windows/count.ts';
 import { eventsPerMinute } from '../../src/windows/events-per-minute.ts';
@@ -14,15 +16,19 @@ import {
   type WindowPage,
   type WindowPageOptions,
 } from '../../src/windows/windowed-view.ts';
+import { archiveOf, openShardArchive } from './archive/archive-of.ts';
 import { catchUpWithHead } from './catch-up.ts';
 import { openCommitLog, type CommitLog } from './commit-log.ts';
 import { CommitHints } from './delivery/hints.ts';
 import type { Env } from './environment.ts';
 import { compileFilter } from './event-filter.ts';
 import { logFailure } from './failure-log.ts';
+import type { IdempotentRequest, Recalled } from './idempotency.ts';
+import type { KeptOutcome } from './kept-outcome.ts';
 import { isUpgrade, readLiveRequest, refuseLive } from './live-request.ts';
 import { LiveSockets } from './live-sockets.ts';
 import { openLive } from './live.ts';
+import { ShardMetrics } from './metrics/shard-metrics.ts';
 import type { Forgotten, ProducerStatement } from './producers.ts';
 import type {
   KnownLine,
@@ -36,6 +42,7 @@ import type {
   ShardCalls,
   ShardPush,
   ShardStats,
+  StatsOptions,
 } from './shard-calls.ts';
 import { ShardLog } from './shard-log.ts';
 import type { SealedShard } from './sharding/shard-map.ts';
@@ -56,12 +63,13 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
   readonly #upkeep: Upkeep;
   readonly #hints: CommitHints;
   readonly #sockets: LiveSockets;
+  readonly #metrics = new ShardMetrics({ clock: hostClock, now: () => hostPorts.now() });
   #rowsWritten = 0;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     const { sql } = context.storage;
-    this.#storage = openSqlite({
+    const database: SqlDatabase = {
       exec: (statement, ...bindings) => {
         const cursor = sql.exec(statement, ...bindings);
         const rows = cursor.toArray();
@@ -69,15 +77,33 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
         return rows;
       },
       transaction: (run) => context.storage.transactionSync(run),
-    });
-    this.#log = openCommitLog(this.#storage, () => context.storage.sync());
+    };
+    const { name, id } = { name: context.id.name, id: context.id.toString() };
+    const flush = (): Promise<void> => context.storage.sync();
+    const archive = archiveOf(env, { name, id, flush });
+    this.#storage = openSqlite(database, { archive });
+    const archiving = archive && openShardArchive(env, this.#storage);
+    const log = openCommitLog(this.#storage, flush, (commits, run) =>
+      this.#metrics.transaction(commits, run),
+    );
+    this.#log = {
+      ...log,
+      erase(from, to) {
+        archiving?.pause();
+        return log.erase(from, to);
+      },
+    };
     this.#view = new WindowedView(this.#storage, eventsPerMinute);
     this.#upkeep = new Upkeep({
       storage: this.#storage,
       catchUp: () => this.#catchUp(),
+      archive: archiving,
       setAlarm: (at) => context.storage.setAlarm(at),
       ports: hostPorts,
-      onError: (error) => logFailure('shard upkeep', error),
+      onError: (error) => {
+        this.#metrics.upkeepFailed();
+        logFailure('shard upkeep', error);
+      },
     });
     const hint = () => subscriptionListOf(this.env, tenantOfObject(context.id)).hint();
     this.#hints = new CommitHints({ hint, ports: hostPorts });
@@ -85,6 +111,7 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
       name: context.id.name ?? '',
       log: this.#log,
       ports: hostPorts,
+      metrics: this.#metrics,
       onCommitting: () => this.#upkeep.committing(),
       onCommitted: () => {
         this.#upkeep.committed();
@@ -127,6 +154,24 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
     return answer(() => this.#shard.compare(lines, untimed));
   }
 
+  recallRequest(
+    request: IdempotentRequest,
+    options?: OpenOptions,
+  ): Promise<Reply<Recalled<KeptOutcome>>> {
+    return answer(() => this.#shard.recallRequest(request, options));
+  }
+
+  beginRequest(
+    request: IdempotentRequest,
+    expected: KeptOutcome,
+  ): Promise<Reply<Recalled<KeptOutcome>>> {
+    return answer(() => this.#shard.beginRequest(request, expected));
+  }
+
+  endRequest(request: IdempotentRequest, outcome: KeptOutcome): Promise<Reply<null>> {
+    return answer(() => this.#shard.endRequest(request, outcome));
+  }
+
   /** Its live readers connect again, and are told by all shards then. */
   seal(): Promise<Reply<SealedShard>> {
     return answer(async () => {
@@ -141,14 +186,15 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
     return answer(() => this.#shard.page(query, options));
   }
 
-  stats(options?: OpenOptions): Promise<Reply<ShardStats>> {
+  stats(options: StatsOptions = {}): Promise<Reply<ShardStats>> {
     return answer(async () => {
       await this.#shard.checkOpen(options);
-      return {
+      const stats = {
         ...(await this.#storage.stats()),
         sockets: this.#sockets.count,
         rowsWritten: this.#rowsWritten,
       };
+      return options.metrics ? { ...stats, metrics: await this.#readMetrics(stats) } : stats;
     });
   }
 
@@ -165,21 +211,25 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
   }
 
   override async fetch(request: Request): Promise<Response> {
+    let ended: (() => void) | undefined;
     try {
       const { after, filter } = readLiveRequest(request);
       await this.#shard.checkOpen({ open: true });
       if (isUpgrade(request)) return await this.#sockets.accept(filter, after);
       const matches = compileFilter(filter);
+      ended = this.#metrics.streamOpened();
       const stream = await openLive(this.#log, {
         after,
         matches,
         ports: hostPorts,
         signal: this.#shard.ended,
+        onEnd: ended,
       });
       return new Response(stream, {
         headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
       });
     } catch (error) {
+      ended?.();
       return refuseLive(error);
     }
   }
@@ -200,8 +250,24 @@ export class Shard extends DurableObject<Env> implements ShardCalls {
   /** What a restart has interrupted goes on by itself. */
   async #resume(): Promise<void> {
     const { head } = await this.#storage.stats();
-    const read = (await this.#storage.producer(`window/${eventsPerMinute.name}`))?.seq ?? 0;
+    const read = await this.#windowsAt();
     if (read < head && (await this.ctx.storage.getAlarm()) === null) this.#upkeep.arm();
+  }
+
+  async #windowsAt(): Promise<Position> {
+    return (await this.#storage.producer(`window/${eventsPerMinute.name}`))?.seq ?? 0;
+  }
+
+  async #readMetrics(stats: Omit<ShardStats, 'metrics'>): Promise<readonly MetricFamily[]> {
+    const { requests, characters, refused } = this.#shard.waiting;
+    return this.#metrics.read({
+      ...stats,
+      waitingRequests: requests,
+      waitingCharacters: characters,
+      refusedRequests: refused,
+      windowsAt: await this.#windowsAt(),
+      archived: this.#storage.archived(),
+    });
   }
 
   async #catchUp(): Promise<boolean> {

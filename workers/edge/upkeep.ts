@@ -8,12 +8,19 @@
 import type { Ports } from '../../src/ports.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 
+export interface UpkeepArchive {
+  /** One bounded step. Resolves to whether there is more to do. */
+  step(): Promise<boolean>;
+  /** When there will be more to do, with no commit to start it: in ms since the Unix epoch. */
+  readonly nextAt: number | undefined;
+}
+
 export interface UpkeepOptions {
   readonly storage: Pick<Storage, 'compact'>;
   /** One bounded step. Resolves to whether there is more to do. */
   readonly catchUp: () => Promise<boolean>;
-  /** One bounded step. Resolves to whether there is more to do. Default: there is no archive. */
-  readonly archive?: () => Promise<boolean>;
+  /** Default: there is no archive. */
+  readonly archive?: UpkeepArchive | undefined;
   /** Sets the object's alarm, in ms since the Unix epoch. */
   readonly setAlarm: (at: number) => Promise<void>;
   readonly ports: Pick<Ports, 'after' | 'now'>;
@@ -27,6 +34,8 @@ const PAUSE_MS = 100;
 const ALARM_MS = 10_000;
 /** After a failure. */
 const RETRY_MS = 60_000;
+/** What is not urgent wakes nobody more often. */
+const FAR_MS = 3_600_000;
 /** The steps of one alarm. */
 const STEPS_AN_ALARM = 100;
 
@@ -77,7 +86,15 @@ export class Upkeep {
       this.#options.onError(error);
     } finally {
       if (again !== undefined) this.arm(again);
+      else if (!this.#armed) this.#wakeLater();
     }
+  }
+
+  /** The object's one alarm is set, and yet not armed: a commit sets it to an earlier time. */
+  #wakeLater(): void {
+    const { archive, setAlarm, ports, onError } = this.#options;
+    const at = archive?.nextAt;
+    if (at !== undefined) setAlarm(Math.max(at, ports.now() + FAR_MS)).catch(onError);
   }
 
   #schedule(delayMs: number): void {
@@ -114,6 +131,6 @@ export class Upkeep {
       this.#compacting = await storage.compact();
       return this.#compacting || archive !== undefined;
     }
-    return (await archive?.()) ?? false;
+    return (await archive?.step()) ?? false;
   }
 }

@@ -5,9 +5,10 @@
 
 /**
  * `publish`: may write events and its own producers' sequences, and read nothing of what others wrote; such a key may
- * stand in a page. `read`: may read all of its tenant. `admin`: both, and what changes how the edge works.
+ * stand in a page. `read`: may read all of its tenant. `metrics`: may read what is counted of it, and no event, for whoever
+ * watches. `admin`: all of these, and what changes how the edge works.
  */
-export const scopes = ['publish', 'read', 'admin'] as const;
+export const scopes = ['publish', 'read', 'metrics', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
 /** Any of these is enough; `anyone` needs no key. */
@@ -26,6 +27,7 @@ export const accessTable: Readonly<Record<string, Access>> = {
   'GET /events/correlation/:id': readers,
   'GET /events/:id': readers,
   'GET /events/:id/explain': readers,
+  'GET /trace/:id': readers,
   'POST /sync/push': writers,
   // A producer's id is its secret: it stands in no event, and who does not know it cannot ask.
   'GET /sync/head': ['publish', 'read', 'admin'],
@@ -44,7 +46,7 @@ export const accessTable: Readonly<Record<string, Access>> = {
   'DELETE /keys/:id': admins,
   'GET /shards': admins,
   'POST /shards': admins,
-  'GET /metrics': readers,
+  'GET /metrics': ['metrics', ...readers],
   'GET /page-keys': 'anyone',
   'GET /health': 'anyone',
   'GET /openapi.json': 'anyone',

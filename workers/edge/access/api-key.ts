@@ -40,10 +40,18 @@ export interface NewKey {
   readonly hash: string;
 }
 
+/** By the most that a key may do. */
+const kinds: readonly (readonly [scope: Scope, kind: string])[] = [
+  ['admin', 'admin'],
+  ['read', 'read'],
+  ['publish', 'pub'],
+  ['metrics', 'prom'],
+];
+
 /** `mr_read_<id>_<secret>`: what it is for, for people; where to look it up; and 256 random bits. */
 export async function createKey(granted: readonly Scope[]): Promise<NewKey> {
   const id = Array.from(random(8), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  const kind = granted.includes('admin') ? 'admin' : granted.includes('read') ? 'read' : 'pub';
+  const kind = kinds.find(([scope]) => granted.includes(scope))![1];
   const key = `mr_${kind}_${id}_${base64Url(random(32))}`;
   return { key, id, hash: await hashKey(key) };
 }

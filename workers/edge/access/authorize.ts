@@ -33,13 +33,16 @@ export const authorize: MiddlewareHandler<EdgeBindings> = async (context, next) 
   const key = await identify(context, route!);
   const origin = checkOrigin(context, key);
   checkScope(key, access, route!);
-  checkRate(context, key);
+  const rate = checkRate(context, key);
   context.set('access', key);
   await next();
-  if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
+  // Not by Hono's `header`, which makes the answer anew once it stands.
+  const { headers } = context.res;
+  for (const [name, value] of Object.entries(rate)) headers.set(name, value);
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   if (origin === undefined) return;
-  context.header('access-control-allow-origin', origin);
-  context.header('vary', 'origin', { append: true });
+  headers.set('access-control-allow-origin', origin);
+  headers.append('vary', 'origin');
 };
 
 /** What answers the request, as the table names it; none where nothing does. */
@@ -144,11 +147,11 @@ function checkLookUps(client: string): void {
   });
 }
 
-function checkRate(context: Context, { id, limits }: KeyRecord): void {
+/** What the answer is to say of it. */
+function checkRate(context: Context, { id, limits }: KeyRecord): Record<string, string> {
   const rate = limiter.take(`${id} ${clientOf(context.req.header('cf-connecting-ip'))}`, limits);
   const headers = rateHeaders(rate);
-  for (const [name, value] of Object.entries(headers)) context.header(name, value);
-  if (rate.allowed) return;
+  if (rate.allowed) return headers;
   throw refusal({
     code: 'access.limited',
     detail: `this key may make ${rate.requestsPerSecond} requests a second from one address`,

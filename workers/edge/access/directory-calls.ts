@@ -1,4 +1,5 @@
 /** What the Worker asks of the directory. As with a shard, each answer is a `Reply`. */
+import type { MetricFamily } from '../../../src/monitor/metric.ts';
 import type { RoutingRule } from '../../../src/routing/routing-rule.ts';
 import type { Reply } from '../shard-calls.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
@@ -28,6 +29,9 @@ export interface DirectoryCalls {
   /** Resolves to whether it is new. */
   putRule(rule: RoutingRule): Promise<Reply<boolean>>;
   removeRule(id: string): Promise<Reply<boolean>>;
+  /** Adds what an isolate has counted to what is kept: see `metrics/request-counts.ts`. */
+  addCounts(families: readonly MetricFamily[]): Promise<Reply<null>>;
+  counts(): Promise<Reply<readonly MetricFamily[]>>;
   shardMap(): Promise<Reply<ShardMap>>;
   /** Seals the shards that there are, and opens so many new ones. */
   raiseShards(shards: number): Promise<Reply<ShardMap>>;

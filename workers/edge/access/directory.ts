@@ -1,9 +1,13 @@
 /** The directory: a Durable Object that keeps keys, and of a tenant its rules. Nobody waits for it to write an event. */
 import { DurableObject } from 'cloudflare:workers';
 import { isWireError, MillraceError } from '../../../src/errors.ts';
+import { mergeFamilies } from '../../../src/monitor/metric-builder.ts';
+import type { MetricFamily } from '../../../src/monitor/metric.ts';
+import { hostPorts } from '../../../src/ports.ts';
 import type { RoutingRule } from '../../../src/routing/routing-rule.ts';
 import type { Env } from '../environment.ts';
 import { logFailure } from '../failure-log.ts';
+import { MOST_SERIES } from '../metrics/request-counts.ts';
 import type { Reply } from '../shard-calls.ts';
 import { shardOf } from '../shard-of.ts';
 import { ShardDirectory } from '../sharding/shard-directory.ts';
@@ -14,6 +18,7 @@ import { directoryLimits, type DirectoryCalls, type StoredKey } from './director
 
 const KEY_PREFIX = 'key/';
 const RULE_PREFIX = 'rule/';
+const COUNTS = 'counts';
 
 interface StoredRule {
   readonly order: number;
@@ -30,7 +35,7 @@ export class Directory extends DurableObject<Env> implements DirectoryCalls {
     this.#shards = new ShardDirectory({
       storage: context.storage,
       shard: (name) => shardOf(env, tenant, name),
-      now: () => Date.now(),
+      ports: hostPorts,
     });
     void this.alarm();
   }
@@ -46,6 +51,15 @@ export class Directory extends DurableObject<Env> implements DirectoryCalls {
 
   raiseShards(shards: number): Promise<Reply<ShardMap>> {
     return answer(() => this.#shards.raise(shards));
+  }
+
+  async addCounts(families: readonly MetricFamily[]): Promise<Reply<null>> {
+    await this.ctx.storage.put(COUNTS, mergeFamilies([await this.#counts(), families], MOST_SERIES));
+    return done(null);
+  }
+
+  async counts(): Promise<Reply<readonly MetricFamily[]>> {
+    return done(await this.#counts());
   }
 
   async findKey(id: string): Promise<Reply<StoredKey | undefined>> {
@@ -92,6 +106,10 @@ export class Directory extends DurableObject<Env> implements DirectoryCalls {
   async #keysOf(tenant: string): Promise<readonly StoredKey[]> {
     const keys = await this.ctx.storage.list<StoredKey>({ prefix: KEY_PREFIX });
     return [...keys.values()].filter((key) => key.tenant === tenant);
+  }
+
+  async #counts(): Promise<readonly MetricFamily[]> {
+    return (await this.ctx.storage.get<readonly MetricFamily[]>(COUNTS)) ?? [];
   }
 
   #rules(): Promise<Map<string, StoredRule>> {

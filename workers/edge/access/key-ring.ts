@@ -18,7 +18,15 @@ interface Believed {
   readonly until: number;
 }
 
+/** A key that was found to be one, with its hash. */
+interface Hashed {
+  readonly key: string;
+  readonly hash: string;
+}
+
 const believed = new Map<string, Believed>();
+/** By the id that stands in the key. To hash it again for each request would take another turn of the event loop. */
+const hashed = new Map<string, Hashed>();
 const configured = new Map<string, readonly KeyRecord[]>();
 
 /** @throws ConfigurationError */
@@ -41,13 +49,39 @@ export async function findByKey(
   key: string,
   admit: AdmitLookUp,
 ): Promise<KeyRecord | undefined> {
-  const hash = await hashKey(key);
+  const id = idOfKey(key);
+  const known = hashOf(id, key);
+  const hash = known ?? (await hashKey(key));
+  const found = findConfigured(env, hash) ?? (await findStored(env, { id, hash }, admit));
+  if (known === undefined && found !== undefined && id !== undefined) keepHash(id, { key, hash });
+  return found;
+}
+
+function findConfigured(env: Env, hash: string): KeyRecord | undefined {
   let found: KeyRecord | undefined;
   for (const record of configuredKeys(env)) if (sameText(record.hash, hash)) found = record;
-  if (found !== undefined) return found;
-  const id = idOfKey(key);
+  return found;
+}
+
+async function findStored(
+  env: Env,
+  { id, hash }: { readonly id: string | undefined; readonly hash: string },
+  admit: AdmitLookUp,
+): Promise<KeyRecord | undefined> {
   const record = id === undefined ? undefined : await lookUp(env, id, admit);
   return record !== undefined && sameText(record.hash, hash) ? record : undefined;
+}
+
+/** Found by what is no secret, and then compared in constant time like any hash. */
+function hashOf(id: string | undefined, key: string): string | undefined {
+  const known = id === undefined ? undefined : hashed.get(id);
+  return known !== undefined && sameText(known.key, key) ? known.hash : undefined;
+}
+
+/** Of keys that are none, nothing is kept: nobody can drive out those that are. */
+function keepHash(id: string, kept: Hashed): void {
+  if (hashed.size >= MOST_KEPT) hashed.delete(hashed.keys().next().value!);
+  hashed.set(id, kept);
 }
 
 /** The record of a key's id, as a token names it. */

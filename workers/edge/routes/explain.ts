@@ -64,9 +64,14 @@ async function causesOf(log: ShardedLog, { id, causationId }: Event): Promise<un
 }
 
 async function correlatedWith(log: ShardedLog, { correlationId }: Event): Promise<string[]> {
-  if (correlationId === undefined) return [];
-  const { lines } = await log.page({ correlationId, limit: MOST_CORRELATED });
-  return lines.map((line) => decodeLine(line).id);
+  const ids: string[] = [];
+  let more = correlationId !== undefined;
+  for (let after: string | undefined; more && ids.length < MOST_CORRELATED;) {
+    const page = await log.page({ correlationId, after, limit: MOST_CORRELATED - ids.length });
+    ids.push(...page.lines.map((line) => decodeLine(line).id));
+    ({ more, next: after } = page);
+  }
+  return ids;
 }
 
 function ruleView({ rule: { id, target }, matched, failed }: Explanation) {

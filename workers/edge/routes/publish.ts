@@ -1,24 +1,24 @@
 /** `POST /events`: one event or many, all stored or none, or with `?partial=true` those that can be. */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { hasCode } from '../../../src/errors.ts';
-import { makeEvent } from '../../../src/event/event.ts';
 import { createIds } from '../../../src/event/ids.ts';
-import { Priority } from '../../../src/event/priority.ts';
 import { formatTimestamp } from '../../../src/event/timestamp.ts';
-import { encodeLine } from '../../../src/event/wire.ts';
+import { formatTraceparent, parseTraceparent } from '../../../src/event/trace-context.ts';
 import { hostPorts } from '../../../src/ports.ts';
 import { pushLimits } from '../../../src/sync/protocol.ts';
 import { hashKey } from '../access/api-key.ts';
 import { publishedEvent, rejectedEvent } from '../answers.ts';
+import { checkEvent, type Checked } from '../checked-event.ts';
 import type { EdgeBindings } from '../environment.ts';
 import type { IdempotentRequest } from '../idempotency.ts';
-import { describeUnstored, problemsOf } from '../parse.ts';
-import { MAX_FIELD_PROBLEMS, refusal, type FieldProblem, type ProblemCode } from '../problem.ts';
+import { countRejected } from '../metrics/count-requests.ts';
+import { describeUnstored } from '../parse.ts';
+import { MAX_FIELD_PROBLEMS, refusal, type FieldProblem } from '../problem.ts';
 import { readPublished, type BroughtEvent, type PublishedBody } from '../published-body.ts';
-import { maxEvents, newEvent, newEvents, publishQuery, type NewEvent } from '../schema.ts';
+import { maxEvents, newEvent, newEvents, publishQuery } from '../schema.ts';
 import type { Published } from '../shard-calls.ts';
 import { logOf } from '../sharding/log-of.ts';
+import { traceAccepted } from '../tracing.ts';
 import { createApi, described, jsonAnswer } from './api.ts';
 
 const nextId = createIds(hostPorts);
@@ -43,6 +43,9 @@ const publishEvents = createRoute({
       'idempotency-key': z.string().optional().openapi({
         description: 'the same request with the same key gets the first outcome, for a day',
       }),
+      traceparent: z.string().optional().openapi({
+        description: 'the trace of the events that name none (W3C Trace Context)',
+      }),
     }),
     body: {
       required: true,
@@ -62,11 +65,6 @@ const publishEvents = createRoute({
   },
 });
 
-/** What can be stored, or why it cannot. */
-type Checked =
-  | { readonly line: string; readonly untimed: boolean }
-  | { readonly code: ProblemCode; readonly errors: readonly FieldProblem[] };
-
 export const publishRoutes = api.openapi(
   described(api, publishEvents, [400, 409, 413, 415, 422]),
   async (context) => {
@@ -76,10 +74,17 @@ export const publishRoutes = api.openapi(
       events: limits?.events ?? maxEvents,
     });
     const partial = context.req.valid('query').partial === 'true' && !body.single;
-    const now = hostPorts.now();
-    const checked = body.events.map((event) => check(event, now));
+    const trace = parseTraceparent(context.req.header('traceparent'));
+    const traceparent = trace && formatTraceparent(trace);
+    const defaults = { nextId, now: hostPorts.now(), traceparent };
+    const checked = body.events.map((event) => checkEvent(event, defaults));
+    for (const one of checked) if ('code' in one) countRejected(context, one.code, 1);
     if (!partial) refuseIfAny(checked);
     const answers = await publish(context, { body, checked, partial });
+    const lines = checked.flatMap((one, i) =>
+      'line' in one && answers[i]?.status !== 'rejected' ? [one.line] : [],
+    );
+    traceAccepted(context, { lines, startMs: defaults.now, route: '/events' });
     return context.json(body.single ? (answers[0] as z.output<typeof publishedEvent>) : answers, 200);
   },
 );
@@ -107,34 +112,19 @@ async function publish(
     idempotent,
   });
   if ('reused' in outcome) throw reusedKey();
-  if ('conflicts' in outcome)
+  if ('conflicts' in outcome) {
+    countRejected(context, 'event.conflict', outcome.conflicts.length);
     throw conflict(outcome.conflicts.map((at) => body.events[sound[at]!.index]!));
+  }
+  const leftOut = outcome.published.filter((one) => one === null);
+  countRejected(context, 'event.conflict', leftOut.length);
   if (outcome.replayed) context.header('idempotency-replayed', 'true');
   for (const [at, published] of outcome.published.entries()) {
     const { index } = sound[at]!;
-    const errors = [conflictOf(body.events[index]!)];
     answers[index] =
-      published === null ? rejected({ code: 'event.conflict', errors }) : answerOf(published);
+      published === null ? rejected(conflicting(body.events[index]!)) : answerOf(published);
   }
   return answers as Answer[];
-}
-
-function check({ value, pointer, problem, own }: BroughtEvent, now: number): Checked {
-  if (problem !== undefined) return { code: 'event.invalid', errors: [problem] };
-  const result = newEvent.safeParse(value);
-  if (!result.success) {
-    const errors = problemsOf(result.error).map((one) => ({
-      ...one,
-      pointer: pointer + own(one.pointer),
-    }));
-    return { code: 'event.invalid', errors };
-  }
-  const { data: event } = result;
-  try {
-    return { line: encode(event, now), untimed: event.id != null && event.timestamp == null };
-  } catch (error) {
-    return failureOf(error, pointer, own);
-  }
 }
 
 /** @throws HTTPException that names each event which cannot be stored */
@@ -144,35 +134,6 @@ function refuseIfAny(checked: readonly Checked[]): void {
   if (first === undefined) return;
   const errors = failures.flatMap((one) => one.errors).slice(0, MAX_FIELD_PROBLEMS);
   throw refusal({ code: first.code, detail: describeUnstored(errors), errors });
-}
-
-function failureOf(error: unknown, pointer: string, own: BroughtEvent['own']): Checked {
-  if (hasCode(error, 'event.invalid')) {
-    const { path, reason } = error.details;
-    return { code: error.code, errors: [{ pointer: pointer + own(path), detail: reason }] };
-  }
-  if (hasCode(error, 'limit.exceeded')) {
-    const { actual, maximum } = error.details;
-    const detail = `is an event of ${actual} characters, the limit is ${maximum}: store large content elsewhere and refer to it`;
-    return { code: error.code, errors: [{ pointer, detail }] };
-  }
-  throw error;
-}
-
-function encode(event: NewEvent, now: number): string {
-  return encodeLine(
-    makeEvent({
-      id: event.id ?? nextId(),
-      type: event.type,
-      data: event.data,
-      timestamp: event.timestamp ?? now,
-      source: event.source,
-      priority: event.priority ?? Priority.normal,
-      correlationId: event.correlation_id ?? undefined,
-      causationId: event.causation_id ?? undefined,
-      subject: event.subject ?? undefined,
-    }),
-  );
 }
 
 /** Of one key holder: another's idempotency keys are none of theirs. */
@@ -202,6 +163,10 @@ function answerOf({ id, timestamp, duplicate }: Published): Answer {
 
 function rejected({ code, errors }: Exclude<Checked, { line: string }>): Answer {
   return { status: 'rejected', code, errors: [...errors] };
+}
+
+function conflicting(event: BroughtEvent): Exclude<Checked, { line: string }> {
+  return { code: 'event.conflict', errors: [conflictOf(event)] };
 }
 
 function conflictOf({ pointer }: BroughtEvent): FieldProblem {

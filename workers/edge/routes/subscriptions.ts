@@ -16,7 +16,6 @@ import { subscriptionListOf, subscriptionOf } from '../subscription-of.ts';
 import {
   checkCallback,
   invalid,
-  positionIn,
   readRequest,
   selectionOf,
   settingsOf,
@@ -133,13 +132,12 @@ export const subscriptionRoutes = new Hono<EdgeBindings>()
   .post('/subscriptions/:id/replay', takes<Json<typeof replayRequest>>(), async (context) => {
     const { from, to } = await readRequest(context, replayRequest);
     const sources = await sourcesNow(context.env, context.var.access.tenant);
-    const ranges = await Promise.all(
-      sources.map(async (source) => ({
-        source: source.name,
-        after: await positionIn(source, from),
-        until: await positionIn(source, to),
-      })),
-    );
+    const [afters, untils] = [await startsIn(sources, from), await startsIn(sources, to)];
+    const ranges = Object.entries(afters).map(([source, after]) => ({
+      source,
+      after,
+      until: untils[source] ?? 0,
+    }));
     return context.json({ replays: unwrap(await named(context).replay(ranges)) }, 202);
   });
 
