@@ -69,6 +69,8 @@ export interface ErrorDetails {
   };
   /** A topic or its pattern is malformed. `word` counts from 0. */
   'topic.invalid': { readonly topic: string; readonly reason: string; readonly word?: number };
+  /** What is no error of Millrace's own, in a dead letter: `error` is what it was called, as in `TypeError`. */
+  failed: { readonly error: string };
   /** A middleware called `next` twice, or after it had ended. */
   'middleware.misused': { readonly middleware: string; readonly reason: string };
   /** What was waited for did not come in time. */
@@ -97,6 +99,16 @@ export interface ErrorDetails {
   'storage.failed': { readonly log: string; readonly operation: string };
   /** What is stored does not decode. What else is committed stays readable. */
   'storage.corrupt': { readonly log: string; readonly position: number };
+  /**
+   * Events from `position` on are in the archive, as a part of `object`, and cannot be read now. `missing`, `changed`: the
+   * archive has lost the object, or has other bytes; `unbound`: the log was opened without its archive.
+   */
+  'storage.archive-failed': {
+    readonly log: string;
+    readonly position: number;
+    readonly object: string;
+    readonly reason: 'missing' | 'changed' | 'unreachable' | 'unbound';
+  };
   /** The edge did not answer, or answered that it cannot now. To be tried again. */
   'sync.unreachable': {
     readonly endpoint: string;
@@ -118,6 +130,12 @@ export interface ErrorDetails {
   'subscription.invalid': { readonly path: string; readonly value: unknown; readonly reason: string };
   /** A subscription has no delivery, or no dead letter, of that sequence. */
   'delivery.unknown': { readonly sequence: number; readonly reason: string };
+  /** An endpoint has not taken a delivery: with a status, or for what the reason says. */
+  'delivery.failed': {
+    readonly subscription: string;
+    readonly status?: number;
+    readonly reason: string;
+  };
   /** The name of a callback's host could not be resolved. */
   'callback.unresolved': { readonly hostname: string; readonly reason: string };
   /** A shard that an epoch of more shards has followed on: it takes nothing more. */

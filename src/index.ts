@@ -1,6 +1,7 @@
 /** Millrace: an event kernel for the browser and the edge. The only barrel. */
 export * from './errors.ts';
 export {
+  hostClock,
   hostDigest,
   hostFetch,
   hostPorts,
@@ -26,14 +27,142 @@ export {
   type CloudEvent,
 } from './event/cloud-events.ts';
 export { decodeLine, encodeLine, fromWire, toWire, type WireEvent } from './event/wire.ts';
+export {
+  causedBy,
+  continueTrace,
+  formatTraceparent,
+  parseTraceparent,
+  startTrace,
+  type CauseOptions,
+  type StartTraceOptions,
+  type TraceContext,
+} from './event/trace-context.ts';
+export {
+  eventAttributes,
+  inSpan,
+  isTraced,
+  traceMiddleware,
+  type Attributes,
+  type Span,
+  type SpanKind,
+  type SpanOptions,
+  type Tracer,
+} from './monitor/tracing.ts';
+export { OtlpTracer, type OtlpStatus, type OtlpTracerOptions } from './monitor/otlp.ts';
+export {
+  openTelemetryTracer,
+  type OpenTelemetryApi,
+  type OpenTelemetryOptions,
+} from './monitor/tracing-open-telemetry.ts';
+export {
+  trace,
+  traceLimits,
+  type Trace,
+  type TraceClient,
+  type TracedEvent,
+  type TraceLog,
+  type TraceNode,
+  type TraceOf,
+  type TraceOptions,
+  type TraceSource,
+} from './monitor/trace.ts';
+export { Monitor, type MonitorOptions } from './monitor/monitor.ts';
+export {
+  MetricRegistry,
+  type Counter,
+  type Gauge,
+  type Labelled,
+  type MetricSource,
+} from './monitor/registry.ts';
+export type {
+  HistogramValue,
+  MetricFamily,
+  MetricLabels,
+  MetricSample,
+  MetricType,
+} from './monitor/metric.ts';
+export {
+  callBuckets,
+  Histogram,
+  quantileOf,
+  requestBuckets,
+  sizeBuckets,
+  type BucketOptions,
+} from './monitor/histogram.ts';
+export { mergeFamilies, MetricBuilder, metricLimits, withLabels } from './monitor/metric-builder.ts';
+export {
+  chooseFormat,
+  formatOpenMetrics,
+  formatPrometheus,
+  OPEN_METRICS_TYPE,
+  PROMETHEUS_TYPE,
+  type MetricFormat,
+} from './monitor/exposition.ts';
+export {
+  metricEvents,
+  METRICS_REPORTED,
+  reportMetrics,
+  type MetricsReported,
+  type ReportMetricsOptions,
+} from './monitor/metric-events.ts';
+export { samplingLimits } from './monitor/call-times.ts';
+export type {
+  WatchedBus,
+  WatchedDeadLetters,
+  WatchedRouter,
+  WatchedTopics,
+} from './monitor/bus-metrics.ts';
+export type { WatchedConsumer, WatchedSync, WatchedWindows } from './monitor/log-metrics.ts';
+export {
+  createLogger,
+  describeError,
+  logLevels,
+  type Log,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+} from './monitor/logger.ts';
+export { replayOf, type ReplayMark } from './event/replay-mark.ts';
+export { replay } from './monitor/replay.ts';
+export type { ReplayOptions, ReplayOutcome, ReplayProgress } from './monitor/replay-options.ts';
+export type { ReplaySpeed } from './monitor/replay-pace.ts';
+export type { ReplayClient, ReplayQuery, ReplaySource } from './monitor/replay-source.ts';
+export type {
+  ReplayBus,
+  ReplayHandler,
+  ReplayProjection,
+  ReplayTarget,
+  ReplayTopics,
+} from './monitor/replay-target.ts';
+export {
+  profile,
+  startProfile,
+  type Profile,
+  type Profiled,
+  type ProfileEntry,
+  type ProfileOptions,
+  type RunningProfile,
+  type StretchOptions,
+} from './monitor/profile.ts';
+export type { CallAbout, CallProbe } from './bus/call-probe.ts';
+export type { CallObserver } from './bus/sampling.ts';
+export type { HandlerCounts } from './bus/dispatch.ts';
+export type { RouterStats, RuleCounts } from './routing/route-counts.ts';
 export * from './storage/storage.ts';
 export { StoredEvent } from './storage/stored-event.ts';
 export { formatCursor, parseCursor } from './storage/cursor.ts';
 export { openMemory, type MemoryOptions } from './storage/memory.ts';
 export {
   openSqlite,
+  type ArchivedStats,
+  type ArchiveOptions,
+  type ArchiveStep,
+  type SegmentArchive,
   type SqlDatabase,
+  type SqliteArchive,
   type SqliteOptions,
+  type SqliteStorage,
   type SqlRow,
   type SqlValue,
 } from './storage/sqlite.ts';
@@ -92,7 +221,6 @@ export type {
 export type { StreamOptions } from './windows/streams/stream-plan.ts';
 export type { CatchUpStreamOptions, StreamRun } from './windows/streams/stream-run.ts';
 export type { StreamLate, StreamResult } from './windows/streams/stream-result.ts';
-export type { DeadLettersOptions, StreamDeadLetter } from './windows/streams/dead-letters.ts';
 export {
   fromBus,
   fromStore,
@@ -168,9 +296,34 @@ export { pullInto } from './sync/puller.ts';
 export { checkLink, extendChain, linkOf, type ChainHead } from './sync/chain.ts';
 export { httpPushTransport, httpTransport } from './sync/http-transport.ts';
 export type { PullTransport, PushTransport, SyncTransport } from './sync/transport.ts';
-export { listDeadLetters, type DeadLetter, type DeadLetterOptions } from './sync/dead-letter.ts';
-export { dropDeadLetters, resendDeadLetters, type RedriveOptions } from './sync/redrive.ts';
+export { syncDeadLetters, type SyncDeadLettersOptions } from './sync/dead-letters.ts';
 export { readProgress, type SyncProgress } from './sync/progress.ts';
+export {
+  deadLetter,
+  deadLetterToWire,
+  eventOf,
+  type DeadLetter,
+  type DeadLetterPart,
+  type DeadLetterPlace,
+  type Failed,
+  type WireDeadLetter,
+} from './storage/dead-letters/dead-letter.ts';
+export {
+  HostDeadLetters,
+  type DeadLetterListOptions,
+  type DeadLetters,
+  type DeadLetterStore,
+  type Redriven,
+  type RedriveOptions,
+  type Redriver,
+  type Retried,
+} from './storage/dead-letters/dead-letters.ts';
+export { letterId } from './storage/dead-letters/letter-id.ts';
+export {
+  MemoryDeadLetters,
+  type MemoryDeadLettersOptions,
+} from './storage/dead-letters/memory-dead-letters.ts';
+export { StoredDeadLetters } from './storage/dead-letters/stored-dead-letters.ts';
 export { groupCommits } from './storage/group-commit.ts';
 export { remoteStorage, serveStorage, type RemoteStorage } from './storage/remote.ts';
 export {
@@ -234,7 +387,7 @@ export {
   type Reaction,
   type Reactions,
 } from './sourcing/reactor.ts';
-export { EventBus, type EventBusOptions, type WaitOptions } from './bus/event-bus.ts';
+export { EventBus, type BusStats, type EventBusOptions, type WaitOptions } from './bus/event-bus.ts';
 export type {
   Attempt,
   EventHandler,
@@ -249,12 +402,6 @@ export type { RetryOptions } from './bus/retry.ts';
 export type { PublishReport } from './bus/dispatch.ts';
 export type { Middleware, Next } from './bus/middleware.ts';
 export type { ErrorSink, HandlerFailure } from './bus/failures.ts';
-export {
-  DeadLetterList,
-  type DeadLetterListOptions,
-  type DeadLetterSink,
-  type HandlerDeadLetter,
-} from './bus/dead-letters.ts';
 export type { EventStream, EventStreamOptions } from './bus/event-stream.ts';
 export type { OverflowPolicy } from './bus/bounded-queue.ts';
 export type {
@@ -267,6 +414,7 @@ export type {
 export {
   PubSub,
   type PubSubOptions,
+  type PubSubStats,
   type StopOptions,
   type StopReport,
   type TopicReport,
@@ -292,7 +440,6 @@ export type {
   TopicPublisher,
 } from './routing/target.ts';
 export type { RouteDelivery } from './routing/delivery.ts';
-export type { RoutingDeadLetter, RoutingDeadLetters } from './routing/dead-letters.ts';
 export type { Explanation, FailedCondition } from './routing/explain.ts';
 export { EventFilter } from './routing/event-filter.ts';
 export { compileCondition, type Condition, type EventPredicate } from './routing/condition.ts';
