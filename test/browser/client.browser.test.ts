@@ -325,20 +325,22 @@ describe('a database that the browser takes away', () => {
     });
   }
 
-  it('by deleting it: the deletion is not held up, and the client goes on with an empty log', async () => {
+  it('by deleting it: the deletion is not held up, and the client goes on with what the edge does not have', async () => {
     const log = newLog();
     const client = open({ log });
     for (const path of ['/a', '/b', '/c']) await client.capture('page.viewed', { path });
     await client.windows();
     await through(indexedDB.deleteDatabase(`millrace:${log}`));
-    expect((await client.capture('page.viewed', { path: '/d' })).position).toBe(1);
-    expect(await paths(client)).toEqual(['/d']);
-    expect(await client.windows()).toMatchObject([{ value: { count: 1 }, revision: 1 }]);
+    expect((await client.capture('page.viewed', { path: '/d' })).position).toBe(4);
+    expect(await paths(client)).toEqual(['/a', '/b', '/c', '/d']);
+    expect(await client.windows()).toMatchObject([{ value: { count: 4 } }]);
     await statusOf(
       client,
-      ({ committed, waiting, captured }) => committed === 1 && waiting === 1 && captured === 1,
+      ({ committed, waiting, captured }) => committed === 4 && waiting === 4 && captured === 4,
       'the counts are the new log’s',
     );
+    await statusOf(client, ({ guarded }) => guarded, 'the journal guards it');
+    expect(client.status().wiped).toMatchObject({ restored: 3 });
   });
 
   it('is a new log to the sync too: another producer', async () => {
@@ -356,7 +358,7 @@ describe('a database that the browser takes away', () => {
     await through(indexedDB.deleteDatabase(`millrace:${log}`));
     await client.capture('page.viewed', { path: '/b' });
     await until(async () => ![undefined, first].includes(await producer()), 'there is another');
-    await statusOf(client, ({ waiting }) => waiting === 1, 'the event waits');
+    await statusOf(client, ({ waiting, leader }) => waiting === 2 && leader, 'the events wait');
   });
 
   it('an older version that another tab does not let go of is said, within seconds', async () => {

@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import type { Page } from 'playwright';
 import { startEdge } from '../../demo/edge-process.ts';
 import type { WireEvent } from '../../src/event/wire.ts';
+import type { Wiped } from '../../workers/browser/worker-api.ts';
 import type { ProducerStatement } from '../../workers/edge/producers.ts';
 import { launchBrowser } from './browser.ts';
+import { damageDatabases } from './damaged-database.ts';
 import { edgeEvents, reading, type Edge } from './edge-log.ts';
 import { startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts';
 import type { ReportedReceipt, SoakPage } from './pages/soak.ts';
@@ -21,6 +23,8 @@ export interface KillSoakOptions {
   readonly seed: number;
   /** Default: 3. */
   readonly tabs?: number;
+  /** After how many of a hundred kills the log's database is damaged on disk, so that the browser throws it away. Default: 10. */
+  readonly damaged?: number;
   readonly onKill?: (kill: number, receipts: number) => void;
 }
 
@@ -32,12 +36,15 @@ export interface KillSoakReport {
   readonly atEdge: number;
   /** Of the events with a receipt: not at the edge. */
   readonly lost: number;
+  /** In which lives they were captured. */
+  readonly lostOf: readonly string[];
   /** Events at the edge more than once. */
   readonly doubled: number;
   /** Events at the edge before one that stands before them in the device's log, or was captured before them in their tab. */
   readonly outOfOrder: number;
-  /** How often the device's log began anew: the browser had nothing left of it. What was unsent is lost then. */
-  readonly emptied: number;
+  /** How often the browser threw the log's database away, and how many events the journal brought back. */
+  readonly wiped: number;
+  readonly restored: number;
   /** What went wrong in the tabs, as their status said. */
   readonly troubles: readonly string[];
   readonly faults: FaultyProxy['counts'];
@@ -55,11 +62,13 @@ export async function killSoak({
   kills,
   seed,
   tabs = 3,
+  damaged = 10,
   onKill,
 }: KillSoakOptions): Promise<KillSoakReport> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-soak-'));
   const receipts: ReportedReceipt[] = [];
   const troubles: string[] = [];
+  const wiped = new Map<number, number>();
   const profile = join(folder, 'profile');
   const random = seeded(seed);
   await using stack = new AsyncDisposableStack();
@@ -71,6 +80,7 @@ export async function killSoak({
       folder: join(folder, 'site'),
       onPost: (path, body) => {
         if (path === '/trouble') troubles.push(body);
+        else if (path === '/wiped') noteWiped(wiped, JSON.parse(body) as Wiped);
         else receipts.push(...(JSON.parse(body) as ReportedReceipt[]));
       },
     }),
@@ -80,6 +90,7 @@ export async function killSoak({
   const address = `${site.url}/?${query}`;
   for (let kill = 1; kill <= kills; kill++) {
     await live(profile, { address, tabs, life: kill, forMs: between(random()) });
+    if (random() * 100 < damaged) damageDatabases(profile);
     onKill?.(kill, receipts.length);
   }
   proxy.calm();
@@ -88,10 +99,17 @@ export async function killSoak({
   return {
     kills,
     ...compare(receipts, events),
+    wiped: wiped.size,
+    restored: [...wiped.values()].reduce((sum, count) => sum + count, 0),
     troubles,
     faults: proxy.counts,
     statements: await Promise.all([...proxy.producers].map((id) => statement(edge, id))),
   };
+}
+
+/** Tabs of one life tell of the same; a count that grew later is the whole. */
+function noteWiped(wiped: Map<number, number>, { at, restored }: Wiped): void {
+  wiped.set(at, Math.max(restored, wiped.get(at) ?? 0));
 }
 
 const between = (chance: number): number => LIFE_MS.least + chance * (LIFE_MS.most - LIFE_MS.least);
@@ -160,41 +178,31 @@ async function statement({ url, keys }: Edge, producer: string): Promise<Produce
 export function compare(
   receipts: readonly ReportedReceipt[],
   events: readonly Pick<WireEvent, 'id' | 'data'>[],
-): Pick<KillSoakReport, 'receipts' | 'atEdge' | 'lost' | 'doubled' | 'outOfOrder' | 'emptied'> {
+): Pick<KillSoakReport, 'receipts' | 'atEdge' | 'lost' | 'lostOf' | 'doubled' | 'outOfOrder'> {
   const there = new Set(events.map(({ id }) => id));
-  const positions = new Map(receipts.map(([id, , , position]) => [id, position]));
+  const places = new Map(receipts.map(([id, tab, , position]) => [id, placeOf(tab, position)]));
   const numbers = new Map<string, number>();
   let last = 0;
   let outOfOrder = 0;
   for (const { id, data } of events) {
     const { tab, number } = data as { tab: string; number: number };
-    const position = positions.get(id) ?? last;
-    if (position < last || number <= (numbers.get(tab) ?? 0)) outOfOrder++;
-    last = Math.max(last, position);
+    const place = places.get(id) ?? last;
+    if (place < last || number <= (numbers.get(tab) ?? 0)) outOfOrder++;
+    last = Math.max(last, place);
     numbers.set(tab, Math.max(number, numbers.get(tab) ?? 0));
   }
+  const lost = receipts.filter(([id]) => !there.has(id));
   return {
-    receipts: positions.size,
+    receipts: places.size,
     atEdge: events.length,
-    lost: [...positions.keys()].filter((id) => !there.has(id)).length,
+    lost: lost.length,
+    lostOf: [...new Set(lost.map(([, tab]) => tab))],
     doubled: events.length - there.size,
     outOfOrder,
-    emptied: restarts(receipts),
   };
 }
 
-/** Lives in which all positions are smaller than one of an earlier life. */
-function restarts(receipts: readonly ReportedReceipt[]): number {
-  const greatest = new Map<string, number>();
-  for (const [, tab, , position] of receipts) {
-    const life = tab.split('-', 1)[0]!;
-    greatest.set(life, Math.max(position, greatest.get(life) ?? 0));
-  }
-  let last = 0;
-  let count = 0;
-  for (const most of greatest.values()) {
-    if (most < last) count++;
-    last = most;
-  }
-  return count;
+/** A log that was thrown away begins anew, between two lives: an event's place is its position within its life. */
+function placeOf(tab: string, position: number): number {
+  return parseInt(tab) * 1e9 + position;
 }

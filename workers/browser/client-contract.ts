@@ -60,6 +60,14 @@ export interface ConnectOptions<Schemas extends EventSchemas = {}> {
    * that the visitor has given to this site all the same counts. Default: `ignore`.
    */
   readonly privacySignals?: 'obey' | 'ignore';
+  /** Gives events their trace, and may record it: `pageTracing` of `millrace/browser/tracing`. Default: none. */
+  readonly trace?: (client: TraceableClient) => void;
+}
+
+/** What tracing needs of a client: its `capture` is replaced by one that calls it. */
+export interface TraceableClient {
+  capture(type: string, data: unknown, options?: EventOptions): Receipt;
+  onStatus(listener: (status: ClientStatus) => void): Undo;
 }
 
 /** All counts are of the log that the tabs share, so they survive a reload; this page's own share is named. */

@@ -12,7 +12,7 @@ import type { Client, ConnectOptions } from './client-contract.ts';
 import { PageClient } from './page-client.ts';
 
 export type { Committed, Receipt } from './capture-buffer.ts';
-export type { Client, ClientStatus, ConnectOptions } from './client-contract.ts';
+export type { Client, ClientStatus, ConnectOptions, TraceableClient } from './client-contract.ts';
 export type { ClientState, Forgotten, LogStatus, Windows } from './worker-api.ts';
 export type { EventOptions } from '../../src/event/factory.ts';
 export type { DeadLetter, DeadLetterOptions } from '../../src/sync/dead-letter.ts';

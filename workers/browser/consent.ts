@@ -5,6 +5,7 @@
 import { MillraceError } from '../../src/errors.ts';
 import { openIndexedDb } from '../../src/storage/indexeddb.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { noteInJournal, readJournalState, sweepJournal } from './journal-state.ts';
 import { startingStatus, type LogSettings, type OnStatus } from './worker-api.ts';
 
 export type Decision = 'granted' | 'withdrawn';
@@ -35,11 +36,14 @@ export class Consent {
   async admit(open: () => Promise<Storage>): Promise<Storage> {
     const { consent, beforeConsent } = this.#settings;
     for (;;) {
-      const storage = (await this.#mayOpen()) ? await open() : undefined;
+      const { log } = this.#settings;
+      const noted = (await readJournalState(log))?.consent;
+      const storage = (await this.#mayOpen(noted)) ? await open() : undefined;
       const stored = (await storage?.get(CONSENT_KEY)) as Decision | undefined;
-      const decision = this.#unstored ?? stored;
+      const decision = this.#unstored ?? stored ?? noted;
       if (storage && (decision ?? consent) === 'granted') return storage;
       await storage?.close();
+      await sweepJournal(log);
       const state = decision === 'withdrawn' ? decision : 'no-consent';
       this.#onStatus({ ...startingStatus(), state }, 0);
       if (decision !== undefined || beforeConsent !== 'hold') throw consentMissing(decision);
@@ -52,6 +56,7 @@ export class Consent {
   /** Keeps the decision, safe from a power cut too, and tells the other tabs. */
   async decide(decision: Decision): Promise<void> {
     this.#unstored = decision;
+    await noteInJournal(this.#settings.log, { consent: decision });
     const storage = await openIndexedDb({ log: this.#settings.log, durability: 'strict' });
     try {
       await storage.commit([{ events: [], put: [[CONSENT_KEY, decision]] }]);
@@ -85,10 +90,9 @@ export class Consent {
   }
 
   /** To look for a decision must not make a database. */
-  async #mayOpen(): Promise<boolean> {
+  async #mayOpen(noted: Decision | undefined): Promise<boolean> {
     return (
-      this.#settings.consent === 'granted' ||
-      this.#unstored === 'granted' ||
+      [this.#settings.consent, this.#unstored, noted].includes('granted') ||
       (await logExists(this.#settings.log))
     );
   }

@@ -9,11 +9,13 @@ import type { CommitResult, Position, Storage } from '../../src/storage/storage.
 import { countOnce } from '../../src/sync/tally.ts';
 import { AppendOrder } from './append-order.ts';
 import type { DeviceBudget } from './device-budget.ts';
+import type { Journal } from './journal.ts';
 import type { Appended } from './worker-api.ts';
 
 export interface DeviceAppendsOptions {
   readonly storage: Storage;
   readonly budget: DeviceBudget;
+  readonly journal?: Journal | undefined;
   /** The browser's quota is used up. The batch comes again: by then there may be room for it. */
   readonly onFull: () => void;
 }
@@ -21,6 +23,8 @@ export interface DeviceAppendsOptions {
 export class DeviceAppends {
   readonly #options: DeviceAppendsOptions;
   readonly #order = new AppendOrder();
+  #running = 0;
+  #onSettled = (): void => {};
   #shed = 0;
   #count = 0;
 
@@ -39,15 +43,21 @@ export class DeviceAppends {
   }
 
   /** All in one transaction. */
-  append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
-    return this.#order.run(number, async () => {
-      try {
-        return await this.#append(lines, separately);
-      } catch (error) {
-        if (isQuota(error)) this.#options.onFull();
-        throw error;
-      }
-    });
+  async append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
+    this.#running++;
+    try {
+      return await this.#order.run(number, () => this.#append(lines, separately));
+    } catch (error) {
+      if (isQuota(error)) this.#options.onFull();
+      throw error;
+    } finally {
+      if (--this.#running === 0) this.#onSettled();
+    }
+  }
+
+  /** Resolves once no batch is on its way. */
+  async settled(): Promise<void> {
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
   }
 
   async countShed(): Promise<void> {
@@ -61,6 +71,7 @@ export class DeviceAppends {
     const batch = lines.map((line) => this.#take(line));
     const events = batch.filter((event): event is Event => !(event instanceof MillraceError));
     const outcome = appended(batch, await this.#commit(events, separately));
+    this.#options.journal?.write(outcome.positions, lines);
     this.#count++;
     this.#shed += outcome.shed;
     return outcome;

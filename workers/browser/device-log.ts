@@ -17,6 +17,8 @@ import { DeviceAppends } from './device-appends.ts';
 import { DeviceBudget } from './device-budget.ts';
 import { DeviceUpkeep } from './device-upkeep.ts';
 import { DeviceWindows } from './device-windows.ts';
+import type { Journal } from './journal.ts';
+import type { JournalFile } from './journal-folder.ts';
 import { Leader } from './leader.ts';
 import { TabChannel, type TabHint } from './tab-channel.ts';
 import {
@@ -33,6 +35,8 @@ export interface DeviceLogOptions {
   readonly storage: Storage;
   /** Why the log is in memory, where it is: then no other tab has a part in it. */
   readonly inMemory?: WireError | undefined;
+  /** Closed with the log. */
+  readonly journal?: Journal | undefined;
   readonly settings: LogSettings;
   readonly online: boolean;
   readonly onStatus: OnStatus;
@@ -42,6 +46,8 @@ export interface DeviceLogOptions {
 const STATUS_MS = 200;
 /** How long a push waits for what is captured right after its first event. */
 const GATHER_MS = 100;
+/** While the journal guards nothing, or not all, it is tried again. */
+const UNGUARDED_MS = 5_000;
 const OFFLINE_KEY = 'sync/offline';
 
 export class DeviceLog {
@@ -49,6 +55,7 @@ export class DeviceLog {
   readonly #onStatus: OnStatus;
   readonly #settings: LogSettings;
   readonly #inMemory: WireError | undefined;
+  readonly #journal: Journal | undefined;
   readonly #appends: DeviceAppends;
   readonly #budget: DeviceBudget;
   readonly #channel: TabChannel;
@@ -68,9 +75,11 @@ export class DeviceLog {
   /** Of the appends that came down, how many the counts know of. */
   #counted = 0;
   #closed = false;
+  #askingLater: Undo | undefined;
 
-  constructor({ storage, inMemory, settings, online, onStatus }: DeviceLogOptions) {
+  constructor({ storage, inMemory, journal, settings, online, onStatus }: DeviceLogOptions) {
     this.#storage = storage;
+    this.#journal = journal;
     this.#inMemory = inMemory;
     this.#settings = inMemory
       ? { ...settings, log: `${settings.log}:${randomId(hostPorts)}` }
@@ -81,6 +90,7 @@ export class DeviceLog {
     this.#appends = new DeviceAppends({
       storage,
       budget: this.#budget,
+      journal,
       onFull: () => void this.#guard(() => this.#upkeep.free()),
     });
     this.#channel = new TabChannel(this.#settings.log, (hint) => this.#onHint(hint));
@@ -129,9 +139,12 @@ export class DeviceLog {
 
   async resendDeadLetters(options: RedriveOptions): Promise<number> {
     const { endpoint, key } = this.#settings;
+    const { now } = hostPorts;
     const ask = createAsk({ endpoint, key, fetch: hostFetch, ports: hostPorts });
     const publish = (body: string): Promise<string> => ask({ path: '/events', body });
-    return resendDeadLetters(this.#storage, publish, options).finally(() => this.#publish.ask());
+    return resendDeadLetters(this.#storage, publish, { ...options, now }).finally(() =>
+      this.#publish.ask(),
+    );
   }
 
   async setOffline(offline: boolean): Promise<void> {
@@ -147,16 +160,20 @@ export class DeviceLog {
     this.#publish.ask();
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /** `keep`: gives the journal's files to whoever opens the log next. */
+  async close(keep = false): Promise<readonly JournalFile[]> {
+    if (this.#closed) return [];
     this.#closed = true;
     this.#undo();
     this.#publish.stop();
+    this.#askingLater?.();
     this.#upkeep.stop();
     this.#windows.stop();
     await this.#leader?.stop();
     this.#channel.close();
     await this.#storage.close();
+    await this.#appends.settled();
+    return this.#journal?.close(keep) ?? [];
   }
 
   #startLeader({ log, endpoint, key }: LogSettings): Leader {
@@ -228,8 +245,12 @@ export class DeviceLog {
   async #sendStatus(): Promise<void> {
     await this.#guard(() => this.#readCounts());
     const lastError = this.#ownError ?? this.#push.lastError ?? this.#inMemory;
+    const { guarded = false, wiped } = this.#journal ?? {};
+    if (this.#journal && !guarded) this.#askLater();
     const status: LogStatus = {
       ...this.#counts,
+      guarded,
+      ...(wiped && { wiped }),
       dropped: this.#counts.dropped + this.#appends.shed,
       storage: this.#inMemory ? 'memory' : 'indexeddb',
       online: this.#network && !this.#offline,
@@ -240,10 +261,18 @@ export class DeviceLog {
     this.#onStatus(status, this.#counted);
   }
 
+  #askLater(): void {
+    this.#askingLater ??= hostPorts.after(UNGUARDED_MS, () => {
+      this.#askingLater = undefined;
+      this.#publish.ask();
+    });
+  }
+
   async #readCounts(): Promise<void> {
     await this.#appends.countShed();
     const { count } = this.#appends;
-    const { head, bytes, ...counts } = await readProgress(this.#storage);
+    const { head, bytes, acked, ...counts } = await readProgress(this.#storage);
+    await this.#journal?.release(acked);
     this.#counts = { ...counts, committed: head, bytes: await this.#fit(bytes) };
     this.#counted = count;
     this.#offline = await this.#isOffline();

@@ -10,6 +10,9 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { Consent, consentMissing, type Decision } from './consent.ts';
 import { DeviceLog } from './device-log.ts';
 import { Forgetting, hasPending } from './forgetting.ts';
+import { Journal } from './journal.ts';
+import type { JournalFile } from './journal-folder.ts';
+import { sweepJournal } from './journal-state.ts';
 import {
   startingStatus,
   type Appended,
@@ -32,6 +35,8 @@ export class Device {
   /** Where the log is in no database. */
   #memory: Storage | undefined;
   #onWindows: ((revised: Windows) => void) | undefined;
+  /** Files of the journal that were not closed when the browser took the database away. */
+  readonly #kept: JournalFile[] = [];
   /** Appends that came down in all logs so far: the page counts on from them. */
   #appends = 0;
   /** When another tab forgot the device: what this one's page had captured before is not to be kept. */
@@ -60,11 +65,7 @@ export class Device {
       this.#appends++;
       return appended;
     } catch (error) {
-      // A newer version of this code, in another tab, has upgraded the database: this one can write there no more, so
-      // what comes from now on goes to the edge from memory.
-      const outdated = hasCode(error, 'storage.open-failed');
-      if (outdated && this.#log === opened) void this.#reopen(() => this.#openInMemory(error));
-      if (this.#log === opened || !(outdated || hasCode(error, 'storage.closed'))) throw error;
+      if (this.#log === opened || !hasCode(error, 'storage.closed')) throw error;
       return this.append(lines, separately, number);
     }
   }
@@ -102,13 +103,18 @@ export class Device {
 
   #changed(forgottenAt: number): void {
     this.#forgottenAt = Math.max(this.#forgottenAt, forgottenAt);
-    if (!this.#consent.wake()) void this.#reopen();
+    const swept = (): Promise<void> => sweepJournal(this.#settings.log);
+    if (!this.#consent.wake()) void this.#reopen(undefined, forgottenAt > 0 ? swept : undefined);
   }
 
   /** Closes the log and opens the next. Resolves, or rejects, as what is done `between`. */
-  #reopen(open = () => this.#open(), between: () => Promise<void> = async () => {}): Promise<void> {
+  #reopen(
+    open = () => this.#open(),
+    between: () => Promise<void> = async () => {},
+    lost = false,
+  ): Promise<void> {
     const closed = this.#log.then(
-      (log) => log.close(),
+      async (log) => void this.#kept.push(...(await log.close(lost))),
       () => {},
     );
     const done = closed.then(between);
@@ -119,7 +125,13 @@ export class Device {
 
   async #open(): Promise<DeviceLog> {
     try {
-      return this.#start(await this.#consent.admit(() => this.#openDatabase()));
+      const storage = await this.#consent.admit(() => this.#openDatabase());
+      const { log, durability } = this.#settings;
+      this.#memory = undefined;
+      return this.#start(
+        storage,
+        await Journal.open(log, storage, durability === 'strict', this.#kept.splice(0)),
+      );
     } catch (error) {
       if (hasCode(error, 'consent.missing')) throw error;
       return this.#openInMemory(error as MillraceError);
@@ -129,7 +141,7 @@ export class Device {
   async #openInMemory(error: MillraceError): Promise<DeviceLog> {
     const { log } = this.#settings;
     this.#memory = await this.#consent.admit(async () => openMemorySegments(log));
-    return this.#start(this.#memory, error);
+    return this.#start(this.#memory, undefined, error);
   }
 
   /**
@@ -140,7 +152,12 @@ export class Device {
     const { log, durability } = this.#settings;
     for (let failures = 0; ;) {
       try {
-        const storage = await openIndexedDb({ log, ...(durability !== undefined && { durability }) });
+        const storage = await openIndexedDb({
+          log,
+          // Emptied, replaced or upgraded by a newer version of this code: it is looked at anew.
+          onLost: () => void this.#reopen(undefined, undefined, true),
+          ...(durability !== undefined && { durability }),
+        });
         if (await hasPending(storage)) void this.#forgetting.settle();
         return storage;
       } catch (error) {
@@ -153,10 +170,11 @@ export class Device {
     }
   }
 
-  #start(storage: Storage, error?: MillraceError): DeviceLog {
+  #start(storage: Storage, journal: Journal | undefined, error?: MillraceError): DeviceLog {
     const before = this.#appends;
     const log = new DeviceLog({
       storage,
+      journal,
       inMemory: error?.toWire(),
       settings: this.#settings,
       online: navigator.onLine,

@@ -12,6 +12,7 @@ import { createAsk, type Ask } from '../../src/sync/http-ask.ts';
 import { syncKeys, type ProducerIdentity } from '../../src/sync/producer-state.ts';
 import { syncPaths } from '../../src/sync/protocol.ts';
 import { CONSENT_KEY, logExists } from './consent.ts';
+import { forgetJournal, sweepJournal } from './journal-state.ts';
 import type { LogSettings } from './worker-api.ts';
 
 const PENDING = 'forget/';
@@ -36,7 +37,12 @@ export class Forgetting {
       const former = (await memory.list(syncKeys.former)).map(([key]) => key);
       const values = { get: async (key: string) => memory.get(key), keys: async () => former };
       this.#unstored = await producersOf(values);
-    } else if (await logExists(this.#log)) await eraseLogDatabase(this.#log, keptValues);
+      return;
+    }
+    // First: a kill in between must not bring back what is gone.
+    await forgetJournal(this.#log);
+    if (await logExists(this.#log)) await eraseLogDatabase(this.#log, keptValues);
+    await sweepJournal(this.#log);
   }
 
   /** Whether the edge has erased all that it was ever to. If not, it is asked again later. */

@@ -59,6 +59,7 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
       onSettled: (appended) => this.#settled(appended),
       onTrouble: () => this.#changed(),
     });
+    options.trace?.(this);
     void this.#open(options);
     // The last moments at which a page that goes away can hand over what it holds.
     this.#on(window, 'pagehide', () => this.#buffer.sendAll());

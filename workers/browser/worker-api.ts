@@ -76,6 +76,13 @@ export interface LogStatus {
    * goes is lost, and each tab has a log of its own.
    */
   readonly storage: 'indexeddb' | 'memory';
+  /**
+   * Whether a journal beside the log holds all that the edge does not have yet, in case that the browser throws the log's
+   * database away. Not where there is no private file system (a private window of some browsers, an older one), or no room.
+   */
+  readonly guarded: boolean;
+  /** That the browser has thrown the database away: its counts began anew then. */
+  readonly wiped?: Wiped;
   /** Neither switched off nor known to be without a network. */
   readonly online: boolean;
   /** Whether this tab's worker is the one that pushes. */
@@ -85,11 +92,17 @@ export interface LogStatus {
   readonly lastError?: WireError;
 }
 
+/** When it was found out, in ms since the Unix epoch, and how many events the journal has brought back. */
+export interface Wiped {
+  readonly at: number;
+  readonly restored: number;
+}
+
 /** What is known before the log is open. */
 export function startingStatus(): LogStatus {
   const counts = { committed: 0, waiting: 0, acknowledged: 0, rejected: 0, dropped: 0, bytes: 0 };
   const { onLine: online } = navigator;
-  return { ...counts, storage: 'indexeddb', online, leader: false, state: 'starting' };
+  return { ...counts, storage: 'indexeddb', guarded: false, online, leader: false, state: 'starting' };
 }
 
 /** With how many appends of this worker the status counts. */

@@ -54,7 +54,11 @@ async function collect(): Promise<void> {
 
 // What goes wrong is told, to be looked into. A log in memory outlives nothing, and says so.
 let told = '';
-client.onStatus(({ storage, state, lastError }) => {
+let wipedTold = '';
+client.onStatus(({ storage, state, lastError, wiped }) => {
+  const wipe = JSON.stringify(wiped ?? {});
+  if (wiped !== undefined && wipe !== wipedTold)
+    void fetch('/wiped', { method: 'POST', body: (wipedTold = wipe) });
   const trouble = lastError && `${storage} ${state} ${lastError.code} ${lastError.message}`;
   if (trouble === undefined || trouble === told) return;
   told = trouble;

@@ -1,0 +1,308 @@
+/**
+ * What the edge has not acknowledged, once more: a journal beside the log's database, in the origin's private file system.
+ * Chromium throws a database away that it was killed while writing, now and then; what had a receipt is brought back from
+ * here then, into the log that is new.
+ *
+ * Events are written after their commit, for they have their positions then, and before their receipts. Each worker has a
+ * file of its own to write to; one that has ended leaves it to whoever opens the log next. A file is emptied once the edge
+ * has acknowledged all of it. An idea of write-ahead logs (ARIES, Mohan et al., 1992), turned around: the log is the truth as
+ * long as it is there.
+ */
+import { hasCode } from '../../src/errors.ts';
+import { decodeLine } from '../../src/event/wire.ts';
+import { hostPorts } from '../../src/ports.ts';
+import type { Page, Position, Storage } from '../../src/storage/storage.ts';
+import { deadLetterPages, type DeadLetter } from '../../src/sync/dead-letter.ts';
+import { syncKeys } from '../../src/sync/producer-state.ts';
+import { readJournal, writeEntries, type LostEvent } from './journal-entries.ts';
+import { inFolder, takeFile, type JournalFile } from './journal-folder.ts';
+import { changeState } from './journal-state.ts';
+import type { Wiped } from './worker-api.ts';
+
+/** Where the log's number stands in the log. */
+const KEY = 'journal';
+/** In bytes. Past it another file is taken, so that this one is emptied in time. */
+const FULL_FILE = 4_194_304;
+/** Events that are brought back in one transaction. */
+const STEP = 1_000;
+/** At least, between two tries to open a journal that could not be opened. */
+const RETRY_MS = 2_000;
+
+interface LogEntry {
+  readonly log: number;
+  readonly wiped?: Wiped;
+}
+
+interface Held {
+  readonly file: JournalFile;
+  /** Of the events that the edge may not have, the first and the last. 0 where there are none. */
+  first: Position;
+  last: Position;
+  /** Bytes at its start that stay: dead letters. */
+  kept: number;
+}
+
+export class Journal {
+  readonly #name: string;
+  readonly #storage: Storage;
+  readonly #strict: boolean;
+  #folder: FileSystemDirectoryHandle | undefined;
+  /** The log's number. */
+  #log = 0;
+  /** The last is written to; the others wait for the edge. */
+  #held: Held[] = [];
+  #taking = false;
+  /** Events that this worker has committed, and that are in no file yet. */
+  #missing: readonly Position[] = [];
+  #wiped: Wiped | undefined;
+  #retryAt = 0;
+  /** Files of a try to open it that failed. */
+  #kept: readonly JournalFile[] = [];
+  #closed = false;
+
+  private constructor(name: string, storage: Storage, strict: boolean) {
+    this.#name = name;
+    this.#storage = storage;
+    this.#strict = strict;
+  }
+
+  /**
+   * Brings back what a log of this name has lost, before anything is captured. Never rejects: where there is no private
+   * file system, or no room in it, the journal guards nothing, and says so.
+   */
+  static async open(
+    log: string,
+    storage: Storage,
+    strict: boolean,
+    kept: readonly JournalFile[],
+  ): Promise<Journal> {
+    const journal = new Journal(log, storage, strict);
+    await journal.#tryOpen(kept);
+    return journal;
+  }
+
+  /** Whether all that the edge has not acknowledged is here too. */
+  get guarded(): boolean {
+    return this.#held.length > 0 && this.#missing.length === 0;
+  }
+
+  /** Missing where the log's database was never thrown away. */
+  get wiped(): Wiped | undefined {
+    return this.#wiped;
+  }
+
+  /** Where it cannot be written, the log goes on alone, and it is tried again later. A position of 0 is no event. */
+  write(places: readonly Position[], all: readonly string[]): void {
+    const positions = places.filter((position) => position > 0);
+    const lines = all.filter((_, index) => places[index]! > 0);
+    if (positions.length > 0 && !this.#append(positions, lines))
+      this.#missing = this.#missing.concat(positions);
+  }
+
+  /**
+   * Drops what the edge has acknowledged, but for dead letters: the edge has refused those. What could not be written is
+   * tried again.
+   */
+  async release(acked: Position): Promise<void> {
+    this.#missing = this.#missing.filter((position) => position > acked);
+    await this.#drop(acked);
+    if (this.#held.length === 0 && !this.#closed && hostPorts.now() >= this.#retryAt)
+      await this.#tryOpen(this.#kept);
+    else if (this.#missing.length > 0) {
+      const missing = this.#missing.toSorted((a, b) => a - b);
+      this.#missing = [];
+      await this.#copy(missing);
+    }
+  }
+
+  /**
+   * `keep`: gives the files as they are, for the next journal of this worker. Where the site's data were cleared, Chromium
+   * never comes back from closing one.
+   */
+  close(keep = false): readonly JournalFile[] {
+    this.#closed = true;
+    return this.#leave(keep);
+  }
+
+  #leave(keep: boolean): readonly JournalFile[] {
+    this.#folder = undefined;
+    const files = [...this.#kept, ...this.#held.splice(0).map(({ file }) => file)];
+    this.#kept = [];
+    if (keep) return files;
+    for (const file of files) file.close();
+    return [];
+  }
+
+  async #tryOpen(kept: readonly JournalFile[]): Promise<void> {
+    this.#kept = [];
+    try {
+      await inFolder(this.#name, true, (folder) => this.#open(folder, kept));
+    } catch {
+      this.#kept = this.#leave(true);
+      this.#retryAt = hostPorts.now() + RETRY_MS;
+    }
+  }
+
+  #append(positions: readonly Position[], lines: readonly string[]): boolean {
+    const held = this.#held.at(-1);
+    if (held === undefined) return false;
+    try {
+      held.file.append(writeEntries({ log: this.#log, positions, lines }), this.#strict);
+    } catch {
+      return false;
+    }
+    held.first = Math.min(held.first || Infinity, ...positions);
+    held.last = Math.max(held.last, ...positions);
+    if (held.file.size > FULL_FILE) void this.#take().catch(() => {});
+    return true;
+  }
+
+  async #drop(acked: Position): Promise<void> {
+    const isDone = ({ last }: Held): boolean => last > 0 && last <= acked;
+    for (const held of this.#held.filter(isDone)) {
+      const letters = await this.#letters(held.first - 1, held.last);
+      const current = this.#held.at(-1);
+      // It was written to meanwhile, or closed.
+      if (!isDone(held) || current === undefined) continue;
+      held.file.cut(held.kept);
+      held.first = held.last = 0;
+      if (held !== current) {
+        this.#held = this.#held.filter((other) => other !== held);
+        held.file.close();
+      }
+      this.#keep(current, letters);
+    }
+  }
+
+  async #open(folder: FileSystemDirectoryHandle, kept: readonly JournalFile[]): Promise<void> {
+    const state = await changeState(folder, {});
+    const stored = (await this.#storage.get(KEY)) as unknown as LogEntry | undefined;
+    // One that was to be forgotten when the browser was killed is another log from here on.
+    const known = stored && stored.log > state.forgotten ? stored : undefined;
+    const acked = ((await this.#storage.get(syncKeys.acked)) as Position | undefined) ?? 0;
+    const { waiting, done, lost, covered, shared } = await readJournal(folder, known?.log, acked, kept);
+    if (this.#closed) return;
+    this.#folder = folder;
+    this.#held = waiting.map(({ file, last }) => ({ file, first: acked + 1, last, kept: 0 }));
+    this.#log = known?.log ?? Math.max(state.log, stored?.log ?? 0, lost.at(-1)?.log ?? 0) + 1;
+    const isWiped = stored === undefined && state.log > state.forgotten;
+    this.#wiped = isWiped ? { at: hostPorts.now(), restored: 0 } : known?.wiped;
+    try {
+      // A file with room is written on, so that one who comes and goes without an edge takes no more files.
+      this.#held.sort((a, b) => b.file.size - a.file.size);
+      if ((this.#held.at(-1)?.file.size ?? FULL_FILE) >= FULL_FILE) await this.#take();
+      this.#keep(this.#held.at(-1)!, await this.#letters(0, acked));
+      if (state.log !== this.#log) await changeState(folder, { log: this.#log });
+      // Before anything is brought back: a kill in between leaves the rest to bring back, and what is here is known.
+      if (known === undefined) await this.#note();
+      covered.push(await this.#restore(lost.filter(({ log }) => log > state.forgotten)));
+      // Another tab's files are not to be read, and may have what is in no other.
+      if (!shared) await this.#copy(uncovered(covered, acked, (await this.#storage.stats()).head));
+      for (const file of done) file.cut();
+    } finally {
+      for (const file of done) file.close();
+    }
+  }
+
+  async #take(): Promise<void> {
+    const folder = this.#folder;
+    if (this.#taking || folder === undefined) return;
+    this.#taking = true;
+    try {
+      const file = await takeFile(folder);
+      if (this.#folder === undefined) file.close();
+      else this.#held.push({ file, first: 0, last: 0, kept: 0 });
+    } finally {
+      this.#taking = false;
+    }
+  }
+
+  /** Gives where it is now. */
+  async #restore(lost: readonly LostEvent[]): Promise<readonly Position[]> {
+    const back: Position[] = [];
+    for (let at = 0; at < lost.length; at += STEP) {
+      const lines = lost.slice(at, at + STEP).map(({ line }) => line);
+      const { positions, restored } = await this.#commit(lines);
+      this.write(positions, lines);
+      for (const position of positions) back.push(position);
+      if (restored === 0) continue;
+      const { at: since = hostPorts.now(), restored: before = 0 } = this.#wiped ?? {};
+      this.#wiped = { at: since, restored: before + restored };
+      await this.#note();
+    }
+    return back;
+  }
+
+  /** Together, and where that is refused one by one. 0 stands for an event whose id another has by now. */
+  async #commit(lines: readonly string[]): Promise<{ positions: Position[]; restored: number }> {
+    const events = lines.map(decodeLine);
+    const [together] = await this.#storage.commit([{ events }]);
+    const results = together!.ok
+      ? [together!]
+      : await this.#storage.commit(events.map((event) => ({ events: [event] })));
+    const positions = results.flatMap((result) => (result.ok ? result.positions : [0]));
+    const added = results.map((result) => (result.ok ? result.positions.length - result.duplicates : 0));
+    return { positions, restored: added.reduce((sum, count) => sum + count, 0) };
+  }
+
+  /** From the log: what is there of it, for a damaged event has nothing to write. */
+  async #copy(positions: readonly Position[]): Promise<void> {
+    for (let at = 0; at < positions.length && this.#held.length > 0;) {
+      const wanted = new Set(positions.slice(at, at + STEP));
+      const after = positions[at]! - 1;
+      const { events, next } = await this.#read(after);
+      const found = events.filter(({ position }) => wanted.has(position));
+      this.write(
+        found.map(({ position }) => position),
+        found.map(({ line }) => line),
+      );
+      while (at < positions.length && positions[at]! <= next) at++;
+    }
+  }
+
+  async #read(after: Position): Promise<Pick<Page, 'events' | 'next'>> {
+    try {
+      return await this.#storage.read({ after, limit: STEP });
+    } catch (error) {
+      if (!hasCode(error, 'storage.corrupt')) throw error;
+      return { events: [], next: after + 1 };
+    }
+  }
+
+  async #note(): Promise<void> {
+    const entry = { log: this.#log, ...(this.#wiped && { wiped: { ...this.#wiped } }) };
+    await this.#storage.commit([{ events: [], put: [[KEY, entry]] }]);
+  }
+
+  /** Dead letters after a position, up to another. */
+  async #letters(after: Position, until: Position): Promise<readonly DeadLetter[]> {
+    const found: DeadLetter[] = [];
+    for await (const letters of deadLetterPages(this.#storage, after))
+      found.push(...letters.filter(({ position, line }) => position <= until && line !== ''));
+    return found;
+  }
+
+  #keep(held: Held, letters: readonly DeadLetter[]): void {
+    const [first] = letters;
+    if (first === undefined) return;
+    const positions = letters.map(({ position }) => position);
+    const lines = letters.map(({ line }) => line);
+    held.file.append(writeEntries({ log: this.#log, positions, lines }), this.#strict);
+    if (held.last === 0) held.kept = held.file.size;
+    else held.first = Math.min(held.first, first.position);
+  }
+}
+
+/** What stands in the log after `acked`, and in none of the frames. */
+function uncovered(
+  frames: readonly (readonly Position[])[],
+  acked: Position,
+  head: Position,
+): Position[] {
+  const isCovered = new Uint8Array(Math.max(0, head - acked));
+  for (const positions of frames)
+    for (const position of positions) if (position > acked) isCovered[position - acked - 1] = 1;
+  const positions: Position[] = [];
+  isCovered.forEach((covered, index) => covered === 0 && positions.push(acked + 1 + index));
+  return positions;
+}
