@@ -49,7 +49,7 @@ export const eventLimits = {
 } as const;
 
 /**
- * Checks every field and makes the immutable event. That `data` is JSON all through is checked when it is encoded.
+ * Checks every field and makes the immutable event. What in `data` is not JSON shows when it is encoded.
  *
  * @throws MillraceError `event.invalid`, whose `path` is the field's JSON pointer in the wire form.
  */

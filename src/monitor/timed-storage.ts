@@ -1,4 +1,5 @@
 /** A storage that is timed on its way: how long commits and reads take, and how much one commit holds. */
+import { methodsOf } from '../storage/methods-of.ts';
 import type { MaybePromise, Storage } from '../storage/storage.ts';
 import { requestBuckets, sizeBuckets, type Histogram } from './histogram.ts';
 import type { Counter, MetricRegistry } from './registry.ts';
@@ -42,6 +43,7 @@ export function storageTimes(registry: MetricRegistry): StorageTimesOf {
 /** The same storage, timed. Inside of `groupCommits` it sees the groups, outside of it what each writer waits. */
 export function timedStorage(storage: Storage, times: StorageTimes, clock: () => number): Storage {
   return {
+    ...methodsOf(storage),
     commit: (batch) => {
       times.commits.add(batch.length);
       times.group.observe(batch.length);
@@ -49,15 +51,6 @@ export function timedStorage(storage: Storage, times: StorageTimes, clock: () =>
       return timed(clock, times.commitSeconds, () => storage.commit(batch), times.failures);
     },
     read: (query) => timed(clock, times.readSeconds, () => storage.read(query)),
-    get: (key) => storage.get(key),
-    list: (prefix, options) => storage.list(prefix, options),
-    producer: (id) => storage.producer(id),
-    version: (subject) => storage.version(subject),
-    trim: (until) => storage.trim(until),
-    compact: () => storage.compact(),
-    stats: () => storage.stats(),
-    onCommit: (listener) => storage.onCommit(listener),
-    close: () => storage.close(),
   };
 }
 

@@ -3,6 +3,7 @@
  * together in the next. Each keeps its own outcome.
  */
 import { MillraceError } from '../errors.ts';
+import { methodsOf } from './methods-of.ts';
 import { storageLimits, type Commit, type CommitResult, type Storage } from './storage.ts';
 
 interface Waiting {
@@ -26,20 +27,12 @@ export function groupCommits(storage: Storage): Storage {
   }
 
   return {
+    ...methodsOf(storage),
     commit: (batch) =>
       new Promise((resolve, reject) => {
         waiting.push({ batch, resolve, reject });
         running ??= drain();
       }),
-    read: (query) => storage.read(query),
-    get: (key) => storage.get(key),
-    list: (prefix, options) => storage.list(prefix, options),
-    producer: (id) => storage.producer(id),
-    version: (subject) => storage.version(subject),
-    trim: (until) => storage.trim(until),
-    compact: () => storage.compact(),
-    stats: () => storage.stats(),
-    onCommit: (listener) => storage.onCommit(listener),
     // What was asked for before the close is still committed.
     close: async () => {
       await running;

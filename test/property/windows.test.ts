@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { makeEvent, type Event } from '../../src/event/event.ts';
+import { methodsOf } from '../../src/storage/methods-of.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { eventsPerMinute } from '../../src/windows/events-per-minute.ts';
@@ -152,7 +153,7 @@ function wrap(
   around: <T>(run: () => T | Promise<T>, method: Method) => Promise<T>,
 ): Storage {
   return {
-    ...through(storage),
+    ...methodsOf(storage),
     producer: (id) => around(() => storage.producer(id), 'producer'),
     read: (query) => around(() => storage.read(query), 'read'),
     get: (key) => around(() => storage.get(key), 'get'),
@@ -182,20 +183,4 @@ function failsAt(storage: Storage, call: number, applied: boolean): Storage {
     if (fails) throw cut;
     return value;
   });
-}
-
-function through(storage: Storage): Storage {
-  return {
-    commit: (batch) => storage.commit(batch),
-    read: (query) => storage.read(query),
-    get: (key) => storage.get(key),
-    list: (prefix, options) => storage.list(prefix, options),
-    producer: (id) => storage.producer(id),
-    version: (subject) => storage.version(subject),
-    trim: (until) => storage.trim(until),
-    compact: () => storage.compact(),
-    stats: () => storage.stats(),
-    onCommit: (listener) => storage.onCommit(listener),
-    close: () => storage.close(),
-  };
 }

@@ -8,14 +8,13 @@
  * has acknowledged all of it. An idea of write-ahead logs (ARIES, Mohan et al., 1992), turned around: the log is the truth as
  * long as it is there.
  */
-import { hasCode } from '../../src/errors.ts';
-import { decodeLine } from '../../src/event/wire.ts';
 import { hostPorts } from '../../src/ports.ts';
-import type { Page, Position, Storage } from '../../src/storage/storage.ts';
+import type { Position, Storage } from '../../src/storage/storage.ts';
 import { deadLetterPages, type DeadLetter } from '../../src/sync/dead-letter.ts';
 import { syncKeys } from '../../src/sync/producer-state.ts';
 import { readJournal, writeEntries, type LostEvent } from './journal-entries.ts';
 import { inFolder, takeFile, type JournalFile } from './journal-folder.ts';
+import { linesAt, restoreLines, uncovered } from './journal-lines.ts';
 import { changeState } from './journal-state.ts';
 import type { Wiped } from './worker-api.ts';
 
@@ -23,8 +22,6 @@ import type { Wiped } from './worker-api.ts';
 const KEY = 'journal';
 /** In bytes. Past it another file is taken, so that this one is emptied in time. */
 const FULL_FILE = 4_194_304;
-/** Events that are brought back in one transaction. */
-const STEP = 1_000;
 /** At least, between two tries to open a journal that could not be opened. */
 const RETRY_MS = 2_000;
 
@@ -106,13 +103,9 @@ export class Journal {
   async release(acked: Position): Promise<void> {
     this.#missing = this.#missing.filter((position) => position > acked);
     await this.#drop(acked);
-    if (this.#held.length === 0 && !this.#closed && hostPorts.now() >= this.#retryAt)
-      await this.#tryOpen(this.#kept);
-    else if (this.#missing.length > 0) {
-      const missing = this.#missing.toSorted((a, b) => a - b);
-      this.#missing = [];
-      await this.#copy(missing);
-    }
+    if (this.#closed || hostPorts.now() < this.#retryAt) return;
+    if (this.#held.length === 0) await this.#tryOpen(this.#kept);
+    else await this.#writeMissing();
   }
 
   /**
@@ -197,7 +190,11 @@ export class Journal {
       if (known === undefined) await this.#note();
       covered.push(await this.#restore(lost.filter(({ log }) => log > state.forgotten)));
       // Another tab's files are not to be read, and may have what is in no other.
-      if (!shared) await this.#copy(uncovered(covered, acked, (await this.#storage.stats()).head));
+      if (!shared) {
+        const { head } = await this.#storage.stats();
+        this.#missing = this.#missing.concat(uncovered(covered, acked, head));
+      }
+      await this.#writeMissing();
       for (const file of done) file.cut();
     } finally {
       for (const file of done) file.close();
@@ -220,52 +217,34 @@ export class Journal {
   /** Gives where it is now. */
   async #restore(lost: readonly LostEvent[]): Promise<readonly Position[]> {
     const back: Position[] = [];
-    for (let at = 0; at < lost.length; at += STEP) {
-      const lines = lost.slice(at, at + STEP).map(({ line }) => line);
-      const { positions, restored } = await this.#commit(lines);
+    const all = lost.map(({ line }) => line);
+    for await (const { positions, lines, restored } of restoreLines(this.#storage, all)) {
       this.write(positions, lines);
       for (const position of positions) back.push(position);
       if (restored === 0) continue;
-      const { at: since = hostPorts.now(), restored: before = 0 } = this.#wiped ?? {};
-      this.#wiped = { at: since, restored: before + restored };
+      const { at = hostPorts.now(), restored: before = 0 } = this.#wiped ?? {};
+      this.#wiped = { at, restored: before + restored };
       await this.#note();
     }
     return back;
   }
 
-  /** Together, and where that is refused one by one. 0 stands for an event whose id another has by now. */
-  async #commit(lines: readonly string[]): Promise<{ positions: Position[]; restored: number }> {
-    const events = lines.map(decodeLine);
-    const [together] = await this.#storage.commit([{ events }]);
-    const results = together!.ok
-      ? [together!]
-      : await this.#storage.commit(events.map((event) => ({ events: [event] })));
-    const positions = results.flatMap((result) => (result.ok ? result.positions : [0]));
-    const added = results.map((result) => (result.ok ? result.positions.length - result.duplicates : 0));
-    return { positions, restored: added.reduce((sum, count) => sum + count, 0) };
-  }
-
-  /** From the log: what is there of it, for a damaged event has nothing to write. */
-  async #copy(positions: readonly Position[]): Promise<void> {
-    for (let at = 0; at < positions.length && this.#held.length > 0;) {
-      const wanted = new Set(positions.slice(at, at + STEP));
-      const after = positions[at]! - 1;
-      const { events, next } = await this.#read(after);
-      const found = events.filter(({ position }) => wanted.has(position));
-      this.write(
-        found.map(({ position }) => position),
-        found.map(({ line }) => line),
-      );
-      while (at < positions.length && positions[at]! <= next) at++;
-    }
-  }
-
-  async #read(after: Position): Promise<Pick<Page, 'events' | 'next'>> {
+  async #writeMissing(): Promise<void> {
+    if (this.#missing.length === 0) return;
+    const rising = [...new Set(this.#missing)].toSorted((a, b) => a - b);
+    let through = 0;
     try {
-      return await this.#storage.read({ after, limit: STEP });
-    } catch (error) {
-      if (!hasCode(error, 'storage.corrupt')) throw error;
-      return { events: [], next: after + 1 };
+      for await (const { positions, lines } of linesAt(this.#storage, rising)) {
+        if (positions.length > 0 && !this.#append(positions, lines)) {
+          this.#retryAt = hostPorts.now() + RETRY_MS;
+          return;
+        }
+        through = positions.at(-1) ?? through;
+      }
+      through = rising.at(-1)!;
+    } finally {
+      // What was captured meanwhile, and could not be written either, stands behind.
+      this.#missing = this.#missing.filter((position) => position > through);
     }
   }
 
@@ -291,18 +270,4 @@ export class Journal {
     if (held.last === 0) held.kept = held.file.size;
     else held.first = Math.min(held.first, first.position);
   }
-}
-
-/** What stands in the log after `acked`, and in none of the frames. */
-function uncovered(
-  frames: readonly (readonly Position[])[],
-  acked: Position,
-  head: Position,
-): Position[] {
-  const isCovered = new Uint8Array(Math.max(0, head - acked));
-  for (const positions of frames)
-    for (const position of positions) if (position > acked) isCovered[position - acked - 1] = 1;
-  const positions: Position[] = [];
-  isCovered.forEach((covered, index) => covered === 0 && positions.push(acked + 1 + index));
-  return positions;
 }

@@ -8,6 +8,7 @@
  */
 import type { Undo } from '../../src/ports.ts';
 import { groupCommits } from '../../src/storage/group-commit.ts';
+import { methodsOf } from '../../src/storage/methods-of.ts';
 import type { Position } from '../../src/storage/position.ts';
 import type { SqliteStorage } from '../../src/storage/sqlite.ts';
 import type {
@@ -53,7 +54,7 @@ export function openCommitLog(
   let head: Position | undefined;
   storage.onCommit((position) => (head = position));
   const grouped = groupCommits({
-    ...bound(storage),
+    ...methodsOf(storage),
     async commit(batch) {
       head = undefined;
       let stored: Position | undefined;
@@ -118,21 +119,4 @@ async function released<T>(prepared: Promise<Undo>, run: () => MaybePromise<T>):
   } finally {
     release();
   }
-}
-
-/** A class's methods, to be spread. */
-function bound(storage: Storage): Storage {
-  return {
-    commit: (batch) => storage.commit(batch),
-    read: (query) => storage.read(query),
-    get: (key) => storage.get(key),
-    list: (prefix, options) => storage.list(prefix, options),
-    producer: (id) => storage.producer(id),
-    version: (subject) => storage.version(subject),
-    trim: (until) => storage.trim(until),
-    compact: () => storage.compact(),
-    stats: () => storage.stats(),
-    onCommit: (listener) => storage.onCommit(listener),
-    close: () => storage.close(),
-  };
 }

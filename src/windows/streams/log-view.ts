@@ -8,6 +8,7 @@ import { decodeLine } from '../../event/wire.ts';
 import type { EventStore } from '../../storage/event-store/event-store.ts';
 import { positionOf, readReadable } from '../../storage/event-store/unreadable.ts';
 import { formatCursor } from '../../storage/cursor.ts';
+import { methodsOf } from '../../storage/methods-of.ts';
 import type { Position } from '../../storage/position.ts';
 import type { Commit, CommitResult, Page, Query, Storage } from '../../storage/storage.ts';
 import { StoredEvent } from '../../storage/stored-event.ts';
@@ -83,17 +84,9 @@ export function viewLog(store: EventStore, flow: Flow, isOwn: (event: Event) => 
     again,
     takeFailures: () => failures.splice(0),
     storage: {
+      ...methodsOf(storage),
       read,
       commit: async (batch) => Promise.all(batch.map((commit) => committed(store, commit))),
-      get: (key) => storage.get(key),
-      list: (prefix, options) => storage.list(prefix, options),
-      producer: (id) => storage.producer(id),
-      version: (subject) => storage.version(subject),
-      trim: (until) => storage.trim(until),
-      compact: () => storage.compact(),
-      stats: () => storage.stats(),
-      onCommit: (listener) => storage.onCommit(listener),
-      close: () => storage.close(),
     },
   };
 }
