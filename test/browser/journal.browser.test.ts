@@ -34,6 +34,8 @@ const noOpfs = (): Worker =>
   new Worker(new URL('./no-opfs-worker.ts', import.meta.url), { type: 'module' });
 const fullJournal = (): Worker =>
   new Worker(new URL('./full-journal-worker.ts', import.meta.url), { type: 'module' });
+const killedInRestore = (): Worker =>
+  new Worker(new URL('./killed-in-restore-worker.ts', import.meta.url), { type: 'module' });
 
 const view = (client: Client, path: string) => client.capture('page.viewed', { path });
 
@@ -143,6 +145,34 @@ describe('a log whose database is gone', () => {
     await closeAll();
     await wipe(log);
     expect(await pathsOf(open(log))).toEqual([...ten, '/next']);
+  });
+
+  it('is brought back further by each life that is cut off in it, and the files do not grow', async () => {
+    const log = newLog();
+    const first = open(log);
+    const paths = Array.from({ length: 5_500 }, (_, i) => `/${i}`);
+    await Promise.all(paths.map((path) => view(first, path)));
+    await closeAll();
+    const before = await total(log);
+    await wipe(log);
+    for (let life = 1; life <= 2; life++) {
+      const killed = new Promise((resolve) => {
+        new BroadcastChannel('killed').addEventListener('message', resolve, { once: true });
+      });
+      open(log, { worker: killedInRestore });
+      await killed;
+      await closeAll();
+      const storage = await openIndexedDb({ log });
+      expect((await storage.stats()).events).toBeGreaterThanOrEqual(life * 2_000);
+      await storage.close();
+    }
+    const last = open(log);
+    expect(await pathsOf(last)).toEqual(paths);
+    expect((await statusOf(last, ({ guarded }) => guarded)).wiped).toMatchObject({ restored: 5_500 });
+    await closeAll();
+    expect(await total(log)).toBeLessThan(before * 1.1);
+    await wipe(log);
+    expect(await pathsOf(open(log))).toEqual(paths);
   });
 
   it('is brought back from what several tabs have left, in the order of the log', async () => {

@@ -28,6 +28,8 @@ const RETRY_MS = 2_000;
 interface LogEntry {
   readonly log: number;
   readonly wiped?: Wiped;
+  /** That not all may be back yet: nothing else is in the log until then. */
+  readonly restoring?: true;
 }
 
 interface Held {
@@ -174,12 +176,18 @@ export class Journal {
     const known = stored && stored.log > state.forgotten ? stored : undefined;
     const acked = ((await this.#storage.get(syncKeys.acked)) as Position | undefined) ?? 0;
     const { waiting, done, lost, covered, shared } = await readJournal(folder, known?.log, acked, kept);
-    if (this.#closed) return;
+    if (this.#closed) {
+      for (const file of [...waiting.map((held) => held.file), ...done]) file.close();
+      return;
+    }
     this.#folder = folder;
     this.#held = waiting.map(({ file, last }) => ({ file, first: acked + 1, last, kept: 0 }));
     this.#log = known?.log ?? Math.max(state.log, stored?.log ?? 0, lost.at(-1)?.log ?? 0) + 1;
     const isWiped = stored === undefined && state.log > state.forgotten;
+    const gone = lost.filter(({ log }) => log > state.forgotten);
     this.#wiped = isWiped ? { at: hostPorts.now(), restored: 0 } : known?.wiped;
+    if (known?.restoring && known.wiped)
+      this.#wiped = { ...known.wiped, restored: (await this.#storage.stats()).head };
     try {
       // A file with room is written on, so that one who comes and goes without an edge takes no more files.
       this.#held.sort((a, b) => b.file.size - a.file.size);
@@ -187,8 +195,9 @@ export class Journal {
       this.#keep(this.#held.at(-1)!, await this.#letters(0, acked));
       if (state.log !== this.#log) await changeState(folder, { log: this.#log });
       // Before anything is brought back: a kill in between leaves the rest to bring back, and what is here is known.
-      if (known === undefined) await this.#note();
-      covered.push(await this.#restore(lost.filter(({ log }) => log > state.forgotten)));
+      if (known === undefined) await this.#note(gone.length > 0);
+      covered.push(await this.#restore(gone));
+      if (gone.length > 0 || known?.restoring) await this.#note();
       // Another tab's files are not to be read, and may have what is in no other.
       if (!shared) {
         const { head } = await this.#storage.stats();
@@ -224,7 +233,6 @@ export class Journal {
       if (restored === 0) continue;
       const { at = hostPorts.now(), restored: before = 0 } = this.#wiped ?? {};
       this.#wiped = { at, restored: before + restored };
-      await this.#note();
     }
     return back;
   }
@@ -248,8 +256,12 @@ export class Journal {
     }
   }
 
-  async #note(): Promise<void> {
-    const entry = { log: this.#log, ...(this.#wiped && { wiped: { ...this.#wiped } }) };
+  async #note(restoring = false): Promise<void> {
+    const entry = {
+      log: this.#log,
+      ...(this.#wiped && { wiped: { ...this.#wiped } }),
+      ...(restoring && { restoring }),
+    };
     await this.#storage.commit([{ events: [], put: [[KEY, entry]] }]);
   }
 
