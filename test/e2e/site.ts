@@ -41,9 +41,8 @@ async function answer(
 ): Promise<void> {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost');
   if (request.method === 'POST') {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    onPost?.(pathname, Buffer.concat(chunks).toString());
+    const text = await textOf(request);
+    if (text !== undefined) onPost?.(pathname, text);
     response.writeHead(204).end();
     return;
   }
@@ -54,6 +53,18 @@ async function answer(
   } catch {
     response.writeHead(404).end();
   }
+}
+
+/** `undefined` where the browser was killed in the middle of it. */
+async function textOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+    return undefined;
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function page(body: string): string {
