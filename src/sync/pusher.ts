@@ -39,6 +39,8 @@ export interface PusherOptions {
   readonly backoff?: BackoffOptions;
   /** How long the first event after a rest waits for others to go with it. Default: 0. */
   readonly gatherMs?: number | undefined;
+  /** The least from a push to the next that comes after a rest. Default: 0. */
+  readonly paceMs?: number | undefined;
   /** How often to look for events without a hint. Default: 30,000. */
   readonly pollMs?: number;
   /** Default: true. */
@@ -67,6 +69,7 @@ export class Pusher implements AsyncDisposable {
   /** A storage error left open what came down. */
   #inDoubt = false;
   #hinted = false;
+  #pushedAt = 0;
   #online: boolean;
   /** All up to this position is covered at the edge, if not by these events: a repeat proves it, a push must not pass it. */
   #edgeHas: Position | undefined;
@@ -177,10 +180,13 @@ export class Pusher implements AsyncDisposable {
 
   /** Until there is something to push, and a little longer, for more that may go with it. */
   async #rest(): Promise<void> {
-    const { gatherMs = 0, pollMs = 30_000 } = this.#options;
+    const { gatherMs = 0, paceMs = 0, pollMs = 30_000, ports } = this.#options;
     if (!this.#hinted) await this.#wake.wait(['event', 'retry', 'offline', 'stop'], pollMs);
-    if (this.#hinted && gatherMs > 0 && !this.#stopping.signal.aborted)
-      await this.#wake.wait(['retry', 'offline', 'stop'], gatherMs);
+    // A clock that was set back must not stretch it.
+    const paused = Math.min(paceMs, this.#pushedAt + paceMs - ports.now());
+    const pauseMs = Math.max(gatherMs, paused);
+    if (this.#hinted && pauseMs > 0 && !this.#stopping.signal.aborted)
+      await this.#wake.wait(['retry', 'offline', 'stop'], pauseMs);
   }
 
   /** Another log stands in this one's place, whose own state says where it is. */
@@ -203,6 +209,7 @@ export class Pusher implements AsyncDisposable {
   async #push(lead: Leadership, outgoing: Outgoing): Promise<void> {
     if (this.#stopping.signal.aborted || !this.#online) return;
     this.#show('pushing');
+    this.#pushedAt = this.#options.ports.now();
     this.#request = new AbortController();
     const push = await chained(this.#options.digest, lead.chain, outgoing.push);
     let answer: PushAnswer;

@@ -5,9 +5,10 @@ import { decodeLine, encodeLine } from '../../src/event/wire.ts';
 import { groupCommits } from '../../src/storage/group-commit.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { Answers } from '../../workers/browser/answers.ts';
 import { AppendOrder } from '../../workers/browser/append-order.ts';
 import { CaptureBuffer } from '../../workers/browser/capture-buffer.ts';
-import type { Appended } from '../../workers/browser/worker-api.ts';
+import { outcomeOf, type Appended, type Outcome } from '../../workers/browser/worker-api.ts';
 import { idsOf, shopEvents, SteppedPorts } from '../unit/sync-world.ts';
 
 /** What a transaction does: after some turns of the loop it comes down, or fails, or fails after it came down. */
@@ -37,23 +38,34 @@ it('a page’s events stand in the log once, in the order of their captures, wha
         });
         const storage = groupCommits(failing);
         const order = new AppendOrder();
+        const waiting = new Map<number, (outcome: Outcome<Appended>) => void>();
+        const answers = new Answers(ports, (told) => {
+          void turnOfTheLoop().then(() => {
+            for (const [number, outcome] of told.answers) waiting.get(number)!(outcome);
+          });
+        });
         const buffer = new CaptureBuffer({
           ports,
           flushMs: 50,
           maxBatch: 3,
-          send: async (lines, _, number): Promise<Appended> => {
-            // The way to the worker, and back.
-            await turnOfTheLoop();
-            try {
-              return await order.run(number, async () => {
-                const [result] = await storage.commit([{ events: lines.map(decodeLine) }]);
-                const positions = result!.ok ? result!.positions : [];
-                return { positions, failed: [], head: Math.max(...positions), shed: 0 };
+          send: ({ number, lines }, hurry): Promise<Appended> =>
+            new Promise((resolve, reject) => {
+              waiting.set(number, (outcome) => {
+                if (outcome.ok) resolve(outcome.value);
+                else reject(MillraceError.fromWire(outcome.error));
               });
-            } finally {
-              await turnOfTheLoop();
-            }
-          },
+              void outcomeOf(async () => {
+                // The way to the worker, and back.
+                await turnOfTheLoop();
+                if (hurry) answers.hurry(number);
+                return order.run(number, async () => {
+                  const [result] = await storage.commit([{ events: lines.map(decodeLine) }]);
+                  const positions = result!.ok ? result!.positions : [];
+                  return { positions, failed: [], head: Math.max(...positions), shed: 0 };
+                });
+              }).then((outcome) => answers.add([number, outcome]));
+            }),
+          hurry: (number) => void turnOfTheLoop().then(() => answers.hurry(number)),
           onSettled: () => {},
           onTrouble: () => {},
         });

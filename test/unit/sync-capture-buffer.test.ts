@@ -43,7 +43,8 @@ function world(limits?: CaptureLimits) {
     flushMs: 50,
     maxBatch: 2,
     ...(limits && { limits }),
-    send: (lines) => log.append(lines),
+    send: ({ lines }) => log.append(lines),
+    hurry: () => {},
     onSettled: ({ failed }) => settled.push({ failed: failed.length, code: failed[0]?.error.code }),
     onTrouble: () => {},
   });

@@ -326,6 +326,26 @@ describe('a pusher that gathers', () => {
     expect(edge.pushes.map(({ count }) => count)).toEqual([3]);
     expect(ports.now()).toBe(start + 100);
   });
+
+  it('pushes at its pace while events keep coming, and soon after a longer rest', async () => {
+    const edge = new MemoryEdge();
+    const storage = device([]);
+    const transport = faultyTransport(edge);
+    const { ports, is } = begin({ storage, transport, gatherMs: 100, paceMs: 1_000, pollMs: 1e9 });
+    await ports.until(is('idle'));
+    const pushedAfter: number[] = [];
+    for (const [index, event] of shopEvents(4).entries()) {
+      const start = ports.now();
+      await storage.commit([{ events: [event] }]);
+      await ports.until(() => edge.pushes.length > index);
+      pushedAfter.push(ports.now() - start);
+      await ports.until(is('idle'));
+      // Before the last, more than a second goes by; before the third, the clock is set back by an hour.
+      if (index === 1) ports.jump(-3_600_000);
+      if (index === 2) ports.jump(5_000);
+    }
+    expect(pushedAfter).toEqual([100, 1_000, 1_000, 100]);
+  });
 });
 
 describe('poison', () => {

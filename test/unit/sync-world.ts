@@ -27,6 +27,12 @@ export class SteppedPorts implements Ports {
     return () => void this.#timers.delete(timer);
   }
 
+  /** The clock is set forward or back: timers run on as they would have. */
+  jump(ms: number): void {
+    this.#now += ms;
+    for (const timer of this.#timers.values()) timer.at += ms;
+  }
+
   random(): number {
     this.#seed = (this.#seed * 48_271) % 2_147_483_647;
     return this.#seed / 2_147_483_647;

@@ -2,14 +2,15 @@
  * Gathers what a page captures into batches, so that one call crosses to the worker for many events. What is captured
  * goes when there is enough of it, when its time is up, when an event is urgent, and when somebody awaits a receipt.
  *
- * While batches are on their way, all that is captured goes in the next. One whose commit fails in the storage is kept,
+ * A batch that nobody waits for is answered late, together with others: each message takes the page more time than many
+ * events do. While batches are on their way, all that is captured goes in the next. One whose commit fails in the storage is kept,
  * with those behind it, and tried again until it is committed: the worker lets nothing overtake it. The events' ids make a
  * repeat harmless.
  */
 import { MillraceError, type WireError } from '../../src/errors.ts';
 import type { Position } from '../../src/storage/storage.ts';
 import type { Ports, Undo } from '../../src/ports.ts';
-import type { Appended } from './worker-api.ts';
+import type { Appended, HandedBatch } from './worker-api.ts';
 
 /**
  * The promise of one captured event. Awaiting it is the durable receipt: it resolves once the event is committed, and
@@ -31,7 +32,10 @@ export interface CaptureBufferOptions {
   readonly maxBatch: number;
   /** The most that is held. Default: `captureLimits`. */
   readonly limits?: CaptureLimits;
-  readonly send: (lines: readonly string[], separately: boolean, number: number) => Promise<Appended>;
+  /** `hurry`: somebody waits for it. Else it may be answered a little later, with others. */
+  readonly send: (batch: HandedBatch, hurry: boolean) => Promise<Appended>;
+  /** Somebody waits for that batch now, which is on its way. */
+  readonly hurry: (number: number) => void;
   /** A batch came to its end. One that failed as a whole has failed in each of its events, and has no positions. */
   readonly onSettled: (appended: Appended) => void;
   /** A batch could not be committed now: it is kept. */
@@ -70,6 +74,8 @@ class Batch {
   onItsWay = false;
   /** A flush waits for it, and tells of its error. */
   flushed = false;
+  /** Somebody waits for it. */
+  hurried = false;
 
   constructor(number: number) {
     this.number = number;
@@ -164,6 +170,7 @@ export class CaptureBuffer {
     this.#failure = undefined;
     const batches = [...this.#batches];
     for (const batch of batches) batch.flushed = true;
+    this.#hurry(batches.at(-1));
     for (const { settled } of batches) error ??= (await settled).failed[0]?.error;
     if (error !== undefined) throw MillraceError.fromWire(error);
   }
@@ -195,16 +202,26 @@ export class CaptureBuffer {
   #next(): void {
     const batch = this.#batches.find(({ onItsWay }) => !onItsWay);
     if (!this.#due || batch === undefined || this.#undoRetry !== undefined) return;
-    if (this.#batches.indexOf(batch) >= ON_THEIR_WAY) return;
+    const before = this.#batches.indexOf(batch);
+    if (before >= ON_THEIR_WAY) return this.#hurry(this.#batches[before - 1]);
     this.#due = batch !== this.#batches.at(-1);
+    // The one behind it waits.
+    if (this.#due) this.#hurry(batch);
     void this.#deliver(batch);
+  }
+
+  #hurry(batch: Batch | undefined): void {
+    if (batch === undefined || batch.hurried) return;
+    batch.hurried = true;
+    if (batch.onItsWay) this.#options.hurry(batch.number);
   }
 
   async #deliver(batch: Batch): Promise<void> {
     batch.closed = batch.onItsWay = true;
     let appended: Appended;
     try {
-      appended = await this.#options.send(batch.lines, batch.separately, batch.number);
+      const { number, lines, separately, hurried } = batch;
+      appended = await this.#options.send({ number, lines, separately }, hurried);
     } catch (cause) {
       const error = (cause as MillraceError).toWire();
       batch.onItsWay = false;
@@ -247,6 +264,7 @@ export class CaptureBuffer {
   async #committed(batch: Batch, index: number, id: string): Promise<Committed> {
     // The rest of the task may capture more: it goes in the same batch.
     queueMicrotask(() => {
+      this.#hurry(batch);
       if (!batch.closed) this.send();
     });
     const { positions, failed } = await batch.settled;

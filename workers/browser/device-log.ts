@@ -46,6 +46,8 @@ export interface DeviceLogOptions {
 const STATUS_MS = 200;
 /** How long a push waits for what is captured right after its first event. */
 const GATHER_MS = 100;
+/** At a visitor's own pace it is one push a second: each takes the page's thread, the radio and the edge more than its events. */
+const PACE_MS = 1_000;
 /** While the journal guards nothing, or not all, it is tried again. */
 const UNGUARDED_MS = 5_000;
 const OFFLINE_KEY = 'sync/offline';
@@ -189,6 +191,7 @@ export class DeviceLog {
       onStatus: (status) => this.#onPush(status),
       ask: () => this.#channel.post({ hint: 'ask' }),
       gatherMs: GATHER_MS,
+      paceMs: PACE_MS,
     });
   }
 

@@ -11,7 +11,7 @@ import { abortable, Wake } from '../../src/sync/wake.ts';
 
 export interface LeaderOptions extends Pick<
   PusherOptions,
-  'storage' | 'transport' | 'gatherMs' | 'onStatus'
+  'storage' | 'transport' | 'gatherMs' | 'paceMs' | 'onStatus'
 > {
   readonly log: string;
   /** Asked when the lead is won. */

@@ -50,12 +50,13 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
     const { source = location.origin, flushMs = 100, maxBatch = 100, catalogue } = options;
     this.#fields = createEventFields({ source, ports: hostPorts, catalogue });
     this.#log = startingStatus();
-    this.#link = new WorkerLink(makeWorker());
+    this.#link = new WorkerLink(makeWorker(), (status, appends) => this.#heard(status, appends));
     this.#buffer = new CaptureBuffer({
       ports: hostPorts,
       flushMs,
       maxBatch,
-      send: (lines, separately, number) => this.#link.call('append', lines, separately, number),
+      send: (batch, hurry) => this.#link.append(batch, hurry),
+      hurry: (number) => this.#link.hurry(number),
       onSettled: (appended) => this.#settled(appended),
       onTrouble: () => this.#changed(),
     });
@@ -204,7 +205,7 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
         consent: privacySignals === 'obey' && asksForPrivacy() ? 'required' : consent,
         beforeConsent,
       };
-      await this.#link.open(settings, (status, appends) => this.#heard(status, appends));
+      await this.#link.open(settings);
     } catch (error) {
       const lastError = (error as MillraceError).toWire();
       const state = lastError.code === 'disposed' ? 'stopped' : 'failed';

@@ -1,6 +1,9 @@
 /**
- * What a page and its worker say to each other, over Comlink. Only data crosses: an error travels as an outcome, for
- * structured clone would lose its code.
+ * What a page and its worker say to each other. Only data crosses: an error travels as an outcome, for structured clone would
+ * lose its code.
+ *
+ * Calls go over Comlink, which answers each with a message of its own. A message takes a page some 0.2 ms, so batches and
+ * the status go without it: batches that nobody waits for are answered together, with the status that comes of them.
  */
 import { isWireError, MillraceError, type WireError } from '../../src/errors.ts';
 import type { Position, Query } from '../../src/storage/storage.ts';
@@ -108,17 +111,36 @@ export function startingStatus(): LogStatus {
 /** With how many appends of this worker the status counts. */
 export type OnStatus = (status: LogStatus, appends: number) => void;
 
+/**
+ * A batch: `number` rises with the page's batches, and one that fails in the storage holds up those behind it until it has
+ * come again. `separately`: ids were brought that may collide, and a collision must fail its own event alone.
+ */
+export interface HandedBatch {
+  readonly number: number;
+  readonly lines: readonly string[];
+  readonly separately: boolean;
+}
+
+/** What a page hands its worker. Of all up to the batch `hurry` the page wants to hear as soon as they are committed. */
+export interface Handed {
+  readonly batch?: HandedBatch | undefined;
+  readonly hurry?: number | undefined;
+}
+
+export type Answer = readonly [number: number, outcome: Outcome<Appended>];
+
+/** What a worker tells its page. */
+export interface Told {
+  readonly answers: readonly Answer[];
+  readonly status?: readonly [status: LogStatus, appends: number] | undefined;
+}
+
 export type Windows = readonly WindowResult<Count>[];
 
 /** What a page asks of its worker, by name: each rejects with a MillraceError. */
 export interface WorkerCalls {
   /** Opens the log. What is asked before waits for it, and fails with it. */
-  open(settings: LogSettings, onStatus: OnStatus): Promise<void>;
-  /**
-   * `separately`: ids were brought that may collide, and a collision must fail its own event alone. `number` rises with
-   * the page's batches: one that fails in the storage holds up those behind it until it has come again.
-   */
-  append(lines: readonly string[], separately: boolean, number: number): Promise<Appended>;
+  open(settings: LogSettings): Promise<void>;
   query(query: Query): Promise<LinePage>;
   windows(range: WindowRange): Promise<Windows>;
   watchWindows(onRevised: (results: Windows) => void): Promise<void>;

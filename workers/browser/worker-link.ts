@@ -1,24 +1,44 @@
-/** The page's end of its worker: calls whose errors keep their code, and that never hang when the worker is gone. */
-import { proxy, releaseProxy, wrap, type ProxyMethods } from 'comlink';
+/**
+ * The page's end of its worker: batches and calls whose errors keep their code, and that never hang when the worker is gone.
+ */
+import { releaseProxy, wrap, type ProxyMethods } from 'comlink';
 import { MillraceError } from '../../src/errors.ts';
-import type { LogSettings, OnStatus, WorkerCall, WorkerCalls } from './worker-api.ts';
+import type {
+  Appended,
+  Handed,
+  HandedBatch,
+  LogSettings,
+  OnStatus,
+  Outcome,
+  Told,
+  WorkerCall,
+  WorkerCalls,
+} from './worker-api.ts';
 
 /** How long a worker may take to close its log before it is ended. */
 const CLOSE_MS = 2_000;
+
+type Settle<T = unknown> = (outcome: Outcome<T>) => void;
 
 export class WorkerLink {
   readonly #worker: Worker;
   /** Held until the end: a proxy that is collected takes the calls in flight with it. */
   readonly #remote: WorkerCall & ProxyMethods;
-  readonly #pending = new Set<(error: MillraceError) => void>();
+  /** Who waits for an outcome: of a batch by its number, of a call by itself. */
+  readonly #waiting = new Map<unknown, Settle>();
   #ended: MillraceError | undefined;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, onStatus: OnStatus) {
     this.#worker = worker;
     this.#remote = wrap(worker) as unknown as WorkerCall & ProxyMethods;
+    worker.addEventListener('message', ({ data }: MessageEvent<Partial<Told>>) => {
+      // Comlink's own answers have none.
+      for (const [number, outcome] of data.answers ?? []) this.#waiting.get(number)?.(outcome);
+      if (data.status) onStatus(...data.status);
+    });
   }
 
-  async open(settings: LogSettings, onStatus: OnStatus): Promise<void> {
+  async open(settings: LogSettings): Promise<void> {
     // An error before the worker has answered at all is a script that did not load.
     const failed = (event: Event): void => {
       const why = (event as Partial<ErrorEvent>).message || 'its script did not load';
@@ -27,7 +47,7 @@ export class WorkerLink {
     };
     this.#worker.addEventListener('error', failed);
     try {
-      await this.call('open', settings, proxy(onStatus));
+      await this.call('open', settings);
     } finally {
       this.#worker.removeEventListener('error', failed);
     }
@@ -38,22 +58,25 @@ export class WorkerLink {
     name: Name,
     ...asked: Parameters<WorkerCalls[Name]>
   ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
-    return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) return reject(this.#ended);
-      this.#pending.add(reject);
-      void this.#remote(name, ...asked)
-        .then(
-          (outcome) => {
-            if (outcome.ok) resolve(outcome.value);
-            else reject(MillraceError.fromWire(outcome.error));
-          },
-          (cause: unknown) => {
-            const text = `the worker failed: ${String(cause)}`;
-            reject(new MillraceError('storage.failed', text, { log: '', operation: name }, { cause }));
-          },
-        )
-        .then(() => this.#pending.delete(reject));
+    return this.#ask((settle) => {
+      // The worker's end never rejects: what was asked cannot be cloned.
+      this.#remote(name, ...asked).then(settle, (cause) => {
+        const text = `the worker cannot be asked: ${cause}`;
+        const error = new MillraceError('storage.failed', text, { log: '', operation: name });
+        settle({ ok: false, error: error.toWire() });
+      });
     });
+  }
+
+  /** Rejects as `call` does. */
+  append(batch: HandedBatch, hurry: boolean): Promise<Appended> {
+    const { number } = batch;
+    return this.#ask(() => this.#hand({ batch, hurry: hurry ? number : undefined }), number);
+  }
+
+  /** Somebody waits for the batch, and for those before it. */
+  hurry(number: number): void {
+    this.#hand({ hurry: number });
   }
 
   /** A call whose answer nobody waits for. */
@@ -72,10 +95,27 @@ export class WorkerLink {
     this.#worker.terminate();
   }
 
+  #hand(handed: Handed): void {
+    this.#worker.postMessage(handed);
+  }
+
+  /** Resolves or rejects as it is settled, or as the link ends before. */
+  #ask<T>(ask: (settle: Settle<T>) => void, key: unknown = ask): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
+      const settle: Settle<T> = (outcome) => {
+        this.#waiting.delete(key);
+        if (outcome.ok) resolve(outcome.value);
+        else reject(MillraceError.fromWire(outcome.error));
+      };
+      this.#waiting.set(key, settle as Settle);
+      ask(settle);
+    });
+  }
+
   #end(error: MillraceError): void {
     this.#ended ??= error;
-    for (const reject of this.#pending) reject(error);
-    this.#pending.clear();
+    for (const settle of this.#waiting.values()) settle({ ok: false, error: error.toWire() });
   }
 }
 

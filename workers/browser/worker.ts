@@ -1,16 +1,20 @@
-/** The Web Worker of the page's client: opens the log, and answers its page by Comlink. */
+/** The Web Worker of the page's client: opens the log, takes the page's batches, and answers its calls by Comlink. */
 import { expose } from 'comlink';
 import { hasCode, MillraceError } from '../../src/errors.ts';
+import { hostPorts } from '../../src/ports.ts';
 import type { Query } from '../../src/storage/storage.ts';
 import { listDeadLetters, type DeadLetter, type DeadLetterOptions } from '../../src/sync/dead-letter.ts';
 import { dropDeadLetters, type RedriveOptions } from '../../src/sync/redrive.ts';
 import type { WindowRange } from '../../src/windows/windowed-view.ts';
+import { Answers } from './answers.ts';
 import { Device } from './device.ts';
 import type { DeviceLog } from './device-log.ts';
 import {
   outcomeOf,
   type Appended,
   type Forgotten,
+  type Handed,
+  type HandedBatch,
   type LinePage,
   type LogSettings,
   type OnStatus,
@@ -19,10 +23,15 @@ import {
 } from './worker-api.ts';
 
 class LogWorker implements WorkerCalls {
+  readonly #onStatus: OnStatus;
   #device: Device | undefined;
 
-  async open(settings: LogSettings, onStatus: OnStatus): Promise<void> {
-    this.#device = new Device(settings, onStatus);
+  constructor(onStatus: OnStatus) {
+    this.#onStatus = onStatus;
+  }
+
+  async open(settings: LogSettings): Promise<void> {
+    this.#device = new Device(settings, this.#onStatus);
     try {
       await this.#device.log;
     } catch (error) {
@@ -31,7 +40,7 @@ class LogWorker implements WorkerCalls {
     }
   }
 
-  append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
+  append({ lines, separately, number }: HandedBatch): Promise<Appended> {
     return this.#opened().append(lines, separately, number);
   }
 
@@ -89,13 +98,20 @@ class LogWorker implements WorkerCalls {
   }
 }
 
-const worker = new LogWorker();
+const answers = new Answers(hostPorts, (told) => postMessage(told));
+const worker = new LogWorker((status, appends) => answers.status(status, appends));
 
 function call(name: keyof WorkerCalls, ...asked: unknown[]): Promise<unknown> {
   const run = worker[name] as (...asked: unknown[]) => Promise<unknown>;
   return outcomeOf(() => run.apply(worker, asked));
 }
 
+addEventListener('message', ({ data }: MessageEvent<Handed>) => {
+  const { batch, hurry } = data;
+  if (hurry !== undefined) answers.hurry(hurry);
+  if (batch)
+    void outcomeOf(() => worker.append(batch)).then((outcome) => answers.add([batch.number, outcome]));
+});
 expose(call);
 addEventListener('online', () => void call('network', true));
 addEventListener('offline', () => void call('network', false));
