@@ -1,4 +1,5 @@
 /** The upkeep of a log of segments: forgetting its start, and merging small segments. Neither changes what is read. */
+import { isUuidV7 } from '../../event/ids.ts';
 import { decodeLine } from '../../event/wire.ts';
 import { wait, type Script } from './script.ts';
 import { readLines } from './load-lines.ts';
@@ -31,12 +32,14 @@ export function* trimSegments(tables: SegmentTables, until: Position): Script<vo
     // Damaged events are forgotten like any other; what they counted for stays in the figures. Damaged columns do not
     // even say where the lines are.
     if (isSound(segment)) {
-      const reader = yield* readLines(tables, segment, start, stop);
-      for (let i = start; i < stop; i++) {
+      const reader = yield* readLines(tables, segment, 0, stop);
+      const hasEntry = entriesOf(segment);
+      for (let i = 0; i < stop; i++) {
         const line = reader.lineIfSound(i);
-        if (line === undefined) continue;
+        const entry = hasEntry(line);
+        if (line === undefined || i < start) continue;
         bytes -= line.length;
-        forgotten.push(decodeLine(line).id);
+        if (entry !== undefined) forgotten.push(entry);
       }
     }
     if (segment.first + segment.count - 1 <= end) removed.push(segment);
@@ -51,6 +54,24 @@ export function* trimSegments(tables: SegmentTables, until: Position): Script<vo
     segments: head.segments - removed.length,
   };
   yield* wait(tables.write(changeOf(trimmed, { removed, forgotten })));
+}
+
+/**
+ * Tells of a segment's lines, from the first on, which ids may have an entry of their own: to delete the others would take
+ * as long as all the rest. An ordered id is greater than those before it, from the segment's first on. Behind a damaged
+ * line nobody knows.
+ */
+function entriesOf({ firstId }: SegmentHeader): (line: string | undefined) => string | undefined {
+  let last = '';
+  let known = true;
+  return (line) => {
+    known &&= line !== undefined;
+    if (line === undefined) return undefined;
+    const { id } = decodeLine(line);
+    if (!known || !(last === '' ? id === firstId : id > last && isUuidV7(id))) return id;
+    last = id;
+    return undefined;
+  };
 }
 
 /** One bounded step of merging. Returns whether there is more to do. */
