@@ -41,7 +41,7 @@ function* lookUp(tables: SegmentTables, batch: readonly Commit[], head: SegmentH
 
 function changeByPlan(head: SegmentHead, plan: CommitPlan): LogChange {
   const { ordered, unordered } = sortIds(plan.events, head);
-  const added = packSegments(head.position + 1, plan.events, (id) => ordered.has(id));
+  const added = packSegments(head.position + 1, plan.events, (at) => ordered[at] === 1);
   return changeOf(
     { ...head, ...plan.head, segments: head.segments + added.length },
     { added, unordered, versions: plan.versions, producers: plan.producers, values: plan.values },
@@ -50,12 +50,12 @@ function changeByPlan(head: SegmentHead, plan: CommitPlan): LogChange {
 
 /** An id is ordered when it is a UUIDv7 greater than all that were stored before it; the others get entries. */
 function sortIds(events: readonly Event[], head: SegmentHead) {
-  const ordered = new Set<string>();
+  const ordered = new Uint8Array(events.length);
   const unordered: [id: string, position: number][] = [];
   let { maxId } = head;
   for (const [i, { id }] of events.entries()) {
     if (id > maxId && isUuidV7(id)) {
-      ordered.add(id);
+      ordered[i] = 1;
       maxId = id;
     } else unordered.push([id, head.position + 1 + i]);
   }

@@ -47,11 +47,11 @@ export const segmentLimits = { events: 400, characters: 524_288 } as const;
 /** What ends a line, at the most. */
 const WORD = 4;
 
-/** Packs events into segments; `isOrdered` tells which ids are ordered. */
+/** Packs events into segments; `isOrdered` tells by their index which ids are ordered. */
 export function packSegments(
   first: Position,
   events: readonly Event[],
-  isOrdered: (id: string) => boolean,
+  isOrdered: (index: number) => boolean,
 ): readonly Segment[] {
   const segments: Segment[] = [];
   let start = 0;
@@ -60,7 +60,9 @@ export function packSegments(
     const length = i < events.length ? charactersOf(events[i]!) : Infinity;
     const full = i - start === segmentLimits.events || characters + length > segmentLimits.characters;
     if (full && i > start) {
-      segments.push(packSegment(first + start, events.slice(start, i), isOrdered));
+      const from = start;
+      const isOrderedHere = (at: number): boolean => isOrdered(from + at);
+      segments.push(packSegment(first + start, events.slice(start, i), isOrderedHere));
       start = i;
       characters = 0;
     }
@@ -78,7 +80,7 @@ function charactersOf(event: Event): number {
 function packSegment(
   first: Position,
   events: readonly Event[],
-  isOrdered: (id: string) => boolean,
+  isOrdered: (index: number) => boolean,
 ): Segment {
   const terms = new TermCodes();
   const codes = {
@@ -96,7 +98,7 @@ function packSegment(
     columns.correlations[i] = codes.correlation(event.correlationId);
     columns.subjects[i] = codes.subject(event.subject);
     columns.times[i] = event.timestamp;
-    if (!isOrdered(event.id)) continue;
+    if (!isOrdered(i)) continue;
     if (firstId === '') firstId = event.id;
     lastId = event.id;
   }
