@@ -17,6 +17,8 @@ export interface Outgoing {
   readonly positions: readonly Position[];
   /** The last position that the push covers. */
   readonly last: Position;
+  /** Whether the log goes on behind it. */
+  readonly more: boolean;
 }
 
 export interface OutgoingQuery {
@@ -64,7 +66,7 @@ async function deadAfter(
   return new Set(letters.map((letter) => letter.position));
 }
 
-interface Range extends Pick<Outgoing, 'positions' | 'last'> {
+interface Range extends Pick<Outgoing, 'positions' | 'last' | 'more'> {
   readonly lines: readonly string[];
 }
 
@@ -89,11 +91,11 @@ function select(
   }
   // Where nothing was read, nothing is left of all up to the page's end.
   if (last === acked) last = Math.min(next, until, head);
-  return { lines, positions, last };
+  return { lines, positions, last, more: last < head };
 }
 
 function outgoingOf(
-  { lines, positions, last }: Range,
+  { lines, positions, last, more }: Range,
   holes: readonly Position[],
   { acked, identity }: OutgoingQuery,
 ): Outgoing {
@@ -106,7 +108,7 @@ function outgoingOf(
     holes: holes.map((at) => at - base),
     lines,
   };
-  return { push, positions, last };
+  return { push, positions, last, more };
 }
 
 async function notTrimmed(storage: Storage, positions: readonly Position[]): Promise<Position[]> {

@@ -28,6 +28,10 @@ export class PushSize {
     return this.#bounds;
   }
 
+  get searching(): boolean {
+    return this.#suspectUntil !== undefined;
+  }
+
   /** Nothing past this position, while an event is searched for. */
   until(acked: Position): Position | undefined {
     const end = this.#suspectUntil;

@@ -34,7 +34,7 @@ export interface PusherOptions {
   readonly ports: Ports;
   /** SHA-256, by which pushes are chained: see `chain.ts`. Default: they are not. */
   readonly digest?: Digest | undefined;
-  /** The most in one push. Default: 500 events, 524,288 characters; the edge takes `pushLimits`. */
+  /** The most in one push. Default: 2,000 events, 524,288 characters; the edge takes `pushLimits`. */
   readonly limits?: Partial<PushBounds>;
   readonly backoff?: BackoffOptions;
   /** How long the first event after a rest waits for others to go with it. Default: 0. */
@@ -75,6 +75,8 @@ export class Pusher implements AsyncDisposable {
   #edgeHas: Position | undefined;
   #furthest: Position = 0;
   #recoveries = 0;
+  /** What comes behind the push that was taken last: read, and linked to it, while it was on its way. */
+  #ahead: Outgoing | undefined;
 
   constructor(options: PusherOptions) {
     this.#options = options;
@@ -83,7 +85,7 @@ export class Pusher implements AsyncDisposable {
     this.#edge = new EdgeContact(options.transport, options.ports);
     this.#backoff = new Backoff(options.ports, options.backoff);
     this.#wake = new Wake(options.ports);
-    this.#size = new PushSize({ events: 500, characters: 524_288, ...options.limits });
+    this.#size = new PushSize({ events: 2_000, characters: 524_288, ...options.limits });
   }
 
   get status(): PushStatus {
@@ -144,6 +146,7 @@ export class Pusher implements AsyncDisposable {
   /** One step. Rejects where nothing more can be done: another leader, or a closed log. */
   async #turn(): Promise<void> {
     if (!this.#online) {
+      this.#ahead = undefined;
       this.#show('offline');
       return this.#wake.wait(['retry', 'stop']);
     }
@@ -166,14 +169,19 @@ export class Pusher implements AsyncDisposable {
   async #advance(lead: Leadership): Promise<void> {
     this.#hinted = false;
     const until = Math.min(this.#size.until(lead.acked) ?? Infinity, this.#edgeLimit(lead));
-    const { storage } = this.#options;
+    const { storage, digest } = this.#options;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    // What was acknowledged since it was read says that the lead stands.
+    if (ahead !== undefined && until === Infinity) return this.#push(lead, ahead);
     // While the edge is out of reach, one event finds out whether it is back.
     const bounds = this.#edge.down ? { ...this.#size.bounds, events: 1 } : this.#size.bounds;
     const query = { identity: lead.identity, acked: lead.acked, bounds, until };
     const read = await readOutgoing(storage, query);
     if (!(await lead.stands())) return this.#startAnew();
     if (read.damaged.length > 0) return this.#buryDamaged(lead, read.damaged);
-    if (read.outgoing !== undefined) return this.#push(lead, read.outgoing);
+    if (read.outgoing !== undefined)
+      return this.#push(lead, await linked(digest, lead.chain, read.outgoing));
     this.#show('idle');
     await this.#rest();
   }
@@ -211,10 +219,12 @@ export class Pusher implements AsyncDisposable {
     this.#show('pushing');
     this.#pushedAt = this.#options.ports.now();
     this.#request = new AbortController();
-    const push = await chained(this.#options.digest, lead.chain, outgoing.push);
+    const { push } = outgoing;
+    const asked = this.#edge.push(push, this.#request.signal);
+    const reading = this.#readAhead(lead, outgoing);
     let answer: PushAnswer;
     try {
-      answer = await this.#edge.push(push, this.#request.signal);
+      answer = await asked;
     } catch (error) {
       return this.#failed(lead, outgoing, error);
     }
@@ -222,10 +232,25 @@ export class Pusher implements AsyncDisposable {
     const chain = chainOfAnswer(push, answer);
     if (!(base + answer.seq >= outgoing.last) || chain === undefined)
       return this.#pause(nonsense(answer));
+    const ahead = await reading;
     await lead.acknowledge(outgoing.last, chain);
+    if (chain === (push.chain?.value ?? '')) this.#ahead = ahead;
     this.#edgeHas = base + answer.seq;
     this.#size.accepted(outgoing);
     this.#succeeded(lead);
+  }
+
+  /** What is to be pushed next if this push is taken. Whatever stands in its way is found when it is its turn. */
+  async #readAhead(lead: Leadership, { last, more, push }: Outgoing): Promise<Outgoing | undefined> {
+    if (!more || this.#edge.down || this.#size.searching) return undefined;
+    const { storage, digest } = this.#options;
+    const query = { identity: lead.identity, acked: last, bounds: this.#size.bounds };
+    try {
+      const { outgoing } = await readOutgoing(storage, query);
+      return outgoing && (await linked(digest, push.chain?.value ?? '', outgoing));
+    } catch {
+      return undefined;
+    }
   }
 
   async #failed(lead: Leadership, outgoing: Outgoing, error: unknown): Promise<void> {
@@ -299,4 +324,13 @@ export class Pusher implements AsyncDisposable {
   #show(state: PushState, last = false): void {
     if (!this.#stopping.signal.aborted || last) this.#board.show(state);
   }
+}
+
+/** With the hash of all before it, where the host can hash. */
+async function linked(
+  digest: Digest | undefined,
+  previous: string,
+  outgoing: Outgoing,
+): Promise<Outgoing> {
+  return { ...outgoing, push: await chained(digest, previous, outgoing.push) };
 }

@@ -29,7 +29,7 @@ export function keptFigures(): Promise<KeptFigures> {
   const edge = standInEdge();
   return inChromium(
     'capture',
-    async ({ open, kill }) => {
+    async ({ open, alone, kill }) => {
       const first = await open();
       await first.evaluate(`globalThis.keep('${LOG}', ${BACKLOG})`);
       await first.reload();
@@ -39,13 +39,14 @@ export function keptFigures(): Promise<KeptFigures> {
       await kill();
       const afterKill = await (await open()).evaluate<number>(`globalThis.there('${LOG}-killed')`);
       const page = await open();
-      const byHand = await page.evaluate<number>(`globalThis.drainByHand(${BY_HAND})`);
-      const before = edge.events;
       const memory = await watchMemory(page);
-      const ours = await page.evaluate<number>(`globalThis.drain('${LOG}', ${BACKLOG})`);
+      const drain = await alone<KeptFigures['drain']>(
+        page,
+        `globalThis.drains('${LOG}', ${BACKLOG}, ${BY_HAND})`,
+      );
       const grewBy = memory.stop();
-      mustEqual(edge.events - before, BACKLOG, 'events at the edge');
-      return { captured: BACKLOG, afterReload, afterKill, drain: { ours, byHand }, grewBy };
+      mustEqual(edge.events, BACKLOG + BY_HAND, 'events at the edge');
+      return { captured: BACKLOG, afterReload, afterKill, drain, grewBy };
     },
     { answer: edge.answer },
   );

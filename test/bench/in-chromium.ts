@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { Page } from 'playwright';
 import { build } from 'vite';
 import { launchBrowser, type KillableBrowser } from '../e2e/browser.ts';
@@ -15,6 +16,11 @@ import { launchBrowser, type KillableBrowser } from '../e2e/browser.ts';
 export interface BenchBrowser {
   /** A new tab, its module loaded. */
   open(): Promise<Page>;
+  /**
+   * What the expression comes to in this page, with nobody who looks on: an inspector keeps the bodies of all requests,
+   * hundreds of MB of the page's process. It is the last that is asked of this browser.
+   */
+  alone<T>(page: Page, expression: string): Promise<T>;
   /** SIGKILL to all of the browser's processes at once, and a new browser on the same profile. */
   kill(): Promise<void>;
 }
@@ -39,9 +45,18 @@ export async function inChromium<T>(
   const profile = join(folder, 'profile');
   let browser: KillableBrowser | undefined;
   let server: Server | undefined;
+  const left = Promise.withResolvers<void>();
+  const outcome = Promise.withResolvers<string>();
+  const answer = (request: IncomingMessage, response: ServerResponse): boolean => {
+    if (request.url === '/left') void left.promise.then(() => response.end());
+    else if (request.url === '/outcome')
+      void text(request).then((body) => (response.end(), outcome.resolve(body)));
+    else return options.answer?.(request, response) ?? false;
+    return true;
+  };
   try {
     await buildPage(name, join(folder, 'page'));
-    server = await serve(join(folder, 'page'), options);
+    server = await serve(join(folder, 'page'), { answer });
     const url = `http://localhost:${(server.address() as AddressInfo).port}/`;
     browser = await launchBrowser(profile);
     return await run({
@@ -50,6 +65,18 @@ export async function inChromium<T>(
         await page.goto(url);
         await page.waitForFunction('globalThis.bench !== undefined');
         return page;
+      },
+      async alone<T>(page: Page, expression: string) {
+        await page.evaluate(
+          `void fetch('/left').then(async () => ({ value: await (${expression}) }))
+            .catch((error) => ({ error: String(error) }))
+            .then((outcome) => fetch('/outcome', { method: 'POST', body: JSON.stringify(outcome) }))`,
+        );
+        await browser!.leave();
+        left.resolve();
+        const { value, error } = JSON.parse(await outcome.promise) as { value: T; error?: string };
+        if (error !== undefined) throw new Error(error);
+        return value;
       },
       async kill() {
         await browser!.kill();

@@ -7,6 +7,8 @@ import { chromiumArgs, findChromium } from '../chromium.ts';
 
 export interface KillableBrowser {
   newPage(): Promise<Page>;
+  /** Lets the pages go on with nobody who looks on: what their requests carry is kept for him otherwise. */
+  leave(): Promise<void>;
   /** SIGKILL to every process of the browser at once. */
   kill(): Promise<void>;
 }
@@ -32,6 +34,7 @@ export async function launchBrowser(
   const browser = await connect(child, portFile);
   return {
     newPage: () => browser.contexts()[0]!.newPage(),
+    leave: () => browser.close(),
     kill: async () => {
       const exited = new Promise((done) => child.once('exit', done));
       process.kill(-child.pid!, 'SIGKILL');

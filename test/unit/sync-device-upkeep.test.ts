@@ -16,7 +16,7 @@ function world(keepEvents?: number, leads = true) {
   };
   const view = new WindowedView(storage, eventsPerMinute);
   const windows = {
-    catchUp: async () => void (await view.catchUp()),
+    catchUp: async (limit?: number) => void (await view.catchUp(limit === undefined ? {} : { limit })),
     checkpoint: () => view.checkpoint(),
   };
   const upkeep = new DeviceUpkeep({
@@ -45,6 +45,7 @@ describe('the upkeep of a device’s log', () => {
     expect(await acked(10)).toBe(0);
     expect(await acked(25)).toBe(15);
     expect(await acked(50)).toBe(40);
+    await view.catchUp();
     const counted = (await view.read()).reduce((sum, { value }) => sum + value.count, 0);
     expect(counted).toBe(50);
   });
@@ -63,6 +64,16 @@ describe('the upkeep of a device’s log', () => {
     windows.catchUp = async () => {};
     await inner.commit([{ events: shopEvents(50) }]);
     expect(await acked(50)).toBe(0);
+  });
+
+  it('counts only what it forgets, however much waits behind it', async () => {
+    const { inner, view, upkeep, acked } = world(10, false);
+    await inner.commit([{ events: shopEvents(5_000) }]);
+    await acked(30);
+    await upkeep.free();
+    expect((await inner.stats()).trimmed).toBe(30);
+    // A page more, at the most.
+    expect(await view.checkpoint()).toBeLessThanOrEqual(1_030);
   });
 
   it('forgets nothing where another tab leads', async () => {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { MillraceError, type ErrorDetails } from '../../src/errors.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { formatCursor } from '../../src/storage/cursor.ts';
+import { hostDigest } from '../../src/ports.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { deadLetterEntry, listDeadLetters, pushDeadLetter } from '../../src/sync/dead-letter.ts';
 import { Pusher, type PusherOptions, type PushStatus } from '../../src/sync/pusher.ts';
@@ -90,6 +91,91 @@ describe('a pusher', () => {
     const { ports, is } = begin({ storage: device(events), transport, limits: { characters: 1 } });
     await ports.until(is('idle'));
     expect(edge.pushes.map(({ count }) => count)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('reads what is next while a push is on its way, and sends it as soon as that is taken', async () => {
+    const inner = device(shopEvents(7));
+    const happened: string[] = [];
+    const storage: Storage = {
+      ...crashing(inner, undefined),
+      read: (query) => (happened.push(`read after ${query.after}`), inner.read(query)),
+    };
+    const edge = new MemoryEdge();
+    const transport = answering(async (push) => {
+      happened.push(`push ${push.seq}`);
+      // Until all that can be done meanwhile is done.
+      await settle();
+      happened.push('answer');
+      return edge.push(push);
+    });
+    const { ports, is } = begin({ storage, transport, limits: { events: 3 } });
+    await ports.until(is('idle'));
+    expect(happened.slice(0, 8)).toEqual([
+      'read after 0',
+      'push 1',
+      'read after 3',
+      'answer',
+      'push 4',
+      'read after 6',
+      'answer',
+      'push 7',
+    ]);
+    // Nothing stands behind the last.
+    expect(happened[8]).toBe('answer');
+    expect(await idsOf(edge.storage)).toEqual(await idsOf(inner));
+  });
+
+  it('sends what it has read meanwhile no further than what the edge says that it has', async () => {
+    const pushes: Push[] = [];
+    const transport = answering((push) => {
+      pushes.push(push);
+      const repeated = push.seq === 1;
+      const seq = repeated ? 5 : push.seq + push.count - 1;
+      return { epoch: push.epoch, seq, duplicates: 0, repeated, time: '' };
+    });
+    const { ports, is } = begin({ storage: device(shopEvents(7)), transport, limits: { events: 3 } });
+    await ports.until(is('idle'));
+    expect(pushes.map(({ seq, count }) => [seq, count])).toEqual([
+      [1, 3],
+      [4, 2],
+      [6, 2],
+    ]);
+  });
+
+  it('links what it has read meanwhile to nothing that the edge does not vouch for', async () => {
+    const pushes: Push[] = [];
+    const transport = answering((push) => {
+      pushes.push(push);
+      const seq = push.seq + push.count - 1;
+      return { epoch: push.epoch, seq, duplicates: 0, repeated: false, time: '' };
+    });
+    const storage = device(shopEvents(5));
+    begin({ storage, transport, digest: hostDigest, limits: { events: 3 } });
+    await expect.poll(() => pushes.length).toBe(2);
+    expect(pushes.map(({ chain }) => chain?.previous)).toEqual(['', '']);
+  });
+
+  it('sends nothing that it has read meanwhile of a log that was emptied while it was switched off', async () => {
+    const edge = new MemoryEdge();
+    let inner = device(shopEvents(5));
+    const storage = replaceable(() => inner, new Set());
+    const { pusher, ports } = begin({
+      transport: faultyTransport(edge),
+      limits: { events: 3 },
+      storage: {
+        ...storage,
+        commit: async (batch) => {
+          const results = await storage.commit(batch);
+          if (edge.pushes.length > 0) pusher.setOnline(false);
+          return results;
+        },
+      },
+    });
+    await ports.until(() => pusher.status.state === 'offline');
+    inner = openMemory();
+    pusher.setOnline(true);
+    await ports.until(() => pusher.status.state === 'backoff');
+    expect(edge.pushes).toHaveLength(1);
   });
 
   it('wakes at a commit, without waiting for the poll', async () => {

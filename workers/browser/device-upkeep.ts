@@ -66,8 +66,10 @@ export class DeviceUpkeep {
     const until = acked - keepEvents;
     let { trimmed } = await storage.stats();
     if (until <= trimmed) return;
-    // What is forgotten must be counted before. On a full disk there may be no room for the counts.
-    await windows.catchUp().catch(() => {});
+    // What is forgotten must be counted before, and no more: there may be a long backlog behind it. On a full disk there
+    // may be no room for the counts.
+    const uncounted = until - (await windows.checkpoint());
+    if (uncounted > 0) await windows.catchUp(uncounted).catch(() => {});
     const end = Math.min(until, await windows.checkpoint());
     while (!this.#stopped && trimmed < end) {
       trimmed = Math.min(end, trimmed + TRIM_STEP);

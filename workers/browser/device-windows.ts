@@ -52,8 +52,9 @@ export class DeviceWindows {
     return this.#view.checkpoint();
   }
 
-  async catchUp(): Promise<void> {
-    const revised = await this.#view.catchUp();
+  /** `limit`: the most events to count now, a page more or less. */
+  async catchUp(limit?: number): Promise<void> {
+    const revised = await this.#view.catchUp(limit === undefined ? undefined : { limit });
     if (revised.length > 0) this.#options.onRevised(revised);
   }
 }

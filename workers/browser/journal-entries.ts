@@ -14,21 +14,32 @@ export function writeEntries({ log, positions, lines }: Entries): string {
   return `${[log, ...positions].join()}\n${lines.join('\n')}`;
 }
 
-function readEntries(text: string): Entries {
-  const [head, ...lines] = text.split('\n');
-  const [log, ...positions] = head!.split(',').map(Number);
-  return { log: log!, positions, lines };
+function positionsOf(head: string): Position[] {
+  return head.split(',').slice(1).map(Number);
 }
 
 /** The number of the log whose events the file holds; 0 where it holds none. */
-export function logOf({ texts }: JournalFile): number {
-  return parseInt(texts[0] ?? '0');
+export function logOf({ frames }: JournalFile): number {
+  return parseInt(frames[0]?.head ?? '0');
 }
 
+/** Its line stays in its file until it is brought back: all of them together may be more than fits into memory. */
 export interface LostEvent {
   readonly log: number;
   readonly position: Position;
-  readonly line: string;
+  /** Reads the frame that it is in. */
+  readonly text: () => string;
+  /** Which of the frame's lines it is. */
+  readonly index: number;
+}
+
+/** The lines of some events, each of their frames read once. */
+export function readLost(lost: readonly LostEvent[]): string[] {
+  const frames = new Map<LostEvent['text'], readonly string[]>();
+  return lost.map(({ text, index }) => {
+    if (!frames.has(text)) frames.set(text, text().split('\n'));
+    return frames.get(text)![index + 1]!;
+  });
 }
 
 /** What was found of a journal: its files are open. */
@@ -37,10 +48,10 @@ export interface Found {
   readonly waiting: { readonly file: JournalFile; readonly last: Position }[];
   /** Files of which nothing need stay, once what is lost is back. */
   readonly done: JournalFile[];
-  /** What other logs left and this one's files do not have, in the order of their events, each once. */
+  /** What other logs left, in the order of their events. */
   readonly lost: LostEvent[];
-  /** Where the events of these files stand, frame by frame, as far as they are this log's. */
-  readonly covered: (readonly Position[])[];
+  /** 1 for each position after `acked`, up to the log's head, whose event is in one of these files. */
+  readonly covered: Uint8Array;
   /** Whether other tabs hold files too. */
   readonly shared: boolean;
 }
@@ -49,41 +60,39 @@ export interface Found {
 export async function readJournal(
   folder: FileSystemDirectoryHandle,
   known: number | undefined,
-  acked: Position,
+  { acked, head }: { readonly acked: Position; readonly head: Position },
   kept: readonly JournalFile[],
 ): Promise<Found> {
   const waiting: Found['waiting'] = [];
   const done: JournalFile[] = [];
   const lost: LostEvent[] = [];
-  const covered: (readonly Position[])[] = [];
-  const here: (readonly string[])[] = [];
-  const own = (await Promise.all(kept.map((file) => file.again()))).filter((file) => file !== undefined);
-  const free: JournalFile[] = [];
-  let held = 0;
-  for await (const file of openFiles(folder, false)) {
-    if (file === undefined) held++;
-    else free.push(file);
-  }
-  for (const file of [...own, ...free]) {
-    const isKnown = logOf(file) === known;
+  const covered = new Uint8Array(Math.max(0, head - acked));
+  const take = (file: JournalFile): void => {
+    const log = logOf(file);
     let last = 0;
-    for (const { log, positions, lines } of file.texts.splice(0).map(readEntries)) {
-      last = Math.max(last, ...positions);
-      if (isKnown) {
-        covered.push(positions);
-        here.push(lines);
-      } else positions.forEach((position, i) => lost.push({ log, position, line: lines[i]! }));
+    for (const { head: first, text } of file.frames.splice(0)) {
+      for (const [index, position] of positionsOf(first).entries()) {
+        last = Math.max(last, position);
+        if (log === known) covered[position - acked - 1] = 1;
+        else lost.push({ log, position, text, index });
+      }
     }
     if (file.size === 0) file.close();
-    else if (isKnown && last > acked) waiting.push({ file, last });
+    else if (log === known && last > acked) waiting.push({ file, last });
     else done.push(file);
+  };
+  let held = 0;
+  for (const file of kept) {
+    const own = await file.again();
+    if (own === undefined) continue;
+    take(own);
+    held--;
+  }
+  // Those of this worker are held, too.
+  for await (const file of openFiles(folder, false)) {
+    if (file === undefined) held++;
+    else take(file);
   }
   lost.sort((a, b) => a.log - b.log || a.position - b.position);
-  return { waiting, done, lost: unlike(lost, here), covered, shared: held > own.length };
-}
-
-/** An event that was brought back has the very line: there is no need to ask the log for its id. */
-function unlike(lost: readonly LostEvent[], here: readonly (readonly string[])[]): LostEvent[] {
-  const known = new Set(lost.length > 0 ? here.flat() : []);
-  return lost.filter(({ line }) => !known.has(line) && known.add(line));
+  return { waiting, done, lost, covered, shared: held > 0 };
 }

@@ -3,7 +3,7 @@
  * by nobody else: what can be opened was left by a worker that has ended. Files are named 0, 1, 2 … and never removed: a new
  * one changes the browser's own database of names, so that they are emptied, and used again.
  */
-import { decodeFrames, encodeFrame } from './journal-frames.ts';
+import { encodeFrame, framesOf } from './journal-frames.ts';
 
 /** Of the platform's, what is used here: its types stand with a worker's alone. */
 interface AccessHandle {
@@ -24,9 +24,19 @@ const LOCK_MS = 10_000;
 /** How long the browser may take for a folder: right after the site's data were cleared, Chromium may never answer. */
 const FOLDER_MS = 3_000;
 
+export interface FileFrame {
+  /** Its first line. */
+  readonly head: string;
+  /** Reads all of it. */
+  readonly text: () => string;
+}
+
+const LINE_BREAK = 10;
+const decoder = new TextDecoder();
+
 export class JournalFile {
-  /** What the file held when it was opened: to be taken out by whoever reads it. */
-  readonly texts: string[];
+  /** Of what the file held when it was opened: to be taken out by whoever reads it. */
+  readonly frames: FileFrame[] = [];
   readonly #entry: FileSystemFileHandle;
   readonly #handle: AccessHandle;
   #end: number;
@@ -38,10 +48,13 @@ export class JournalFile {
     const size = handle.getSize();
     // In older browsers an access handle answers later: those cannot write before a receipt is given.
     if (typeof size !== 'number') throw new TypeError('no synchronous access handle');
-    const bytes = new Uint8Array(size);
-    handle.read(bytes, { at: 0 });
-    const { texts, end } = decodeFrames(bytes);
-    this.texts = texts;
+    let end = 0;
+    for (const { at, next, bytes } of framesOf(size, this.#read)) {
+      const length = bytes.indexOf(LINE_BREAK);
+      const head = decoder.decode(length < 0 ? bytes : bytes.subarray(0, length));
+      this.frames.push({ head, text: () => this.#text(at) });
+      end = next;
+    }
     this.#end = end;
     if (end < size) handle.truncate(end);
   }
@@ -69,6 +82,17 @@ export class JournalFile {
   close(): void {
     this.#handle.close();
   }
+
+  #text(from: number): string {
+    const [frame] = framesOf(this.#end, this.#read, from, 0);
+    return decoder.decode(frame?.bytes);
+  }
+
+  readonly #read = (at: number, length: number): Uint8Array<ArrayBuffer> => {
+    const bytes = new Uint8Array(length);
+    this.#handle.read(bytes, { at });
+    return bytes;
+  };
 
   /** The same file, read anew; `undefined` where the visitor has cleared it, with all of the site's data. */
   async again(): Promise<JournalFile | undefined> {

@@ -6,6 +6,8 @@ import { hashWords } from '../../src/storage/segments/hash.ts';
 
 const WORD = 4;
 const HEADER = 2 * WORD;
+/** In bytes: many small frames come in one read. */
+const BLOCK = 262_144;
 
 export function encodeFrame(text: string): Uint8Array<ArrayBuffer> {
   const body = new TextEncoder().encode(text);
@@ -17,18 +19,44 @@ export function encodeFrame(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The texts up to the first frame that is not whole, and where that begins. `bytes` is all of its buffer. */
-export function decodeFrames(bytes: Uint8Array<ArrayBuffer>): { texts: string[]; end: number } {
-  const words = new Uint32Array(bytes.buffer, 0, bytes.length >> 2);
-  const texts: string[] = [];
-  let at = 0;
-  while (at + 1 < words.length) {
-    const length = words[at + 1]!;
-    const start = at + 2;
-    const next = start + Math.ceil(length / WORD);
-    if (next > words.length || hashWords(words, at + 1, next) !== words[at]) break;
-    texts.push(new TextDecoder().decode(bytes.subarray(start * WORD, start * WORD + length)));
+export interface Frame {
+  /** Where it begins. */
+  readonly at: number;
+  /** Where the next one begins. */
+  readonly next: number;
+  /** Of its text. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export type ReadBytes = (at: number, length: number) => Uint8Array<ArrayBuffer>;
+
+/** The frames from one on, up to the first that is not whole. No more than `block`, or one frame, is read at a time. */
+export function* framesOf(size: number, read: ReadBytes, from = 0, block = BLOCK): Generator<Frame> {
+  let start = from;
+  let bytes = new Uint8Array();
+  const words = (at: number, length: number): Uint32Array<ArrayBuffer> => {
+    if (at + length > start + bytes.length)
+      bytes = read((start = at), Math.min(size - at, Math.max(length, block)));
+    return new Uint32Array(bytes.buffer, bytes.byteOffset + at - start, length / WORD);
+  };
+  for (let at = from; at + HEADER <= size;) {
+    const length = words(at, HEADER)[1]!;
+    const next = at + HEADER + Math.ceil(length / WORD) * WORD;
+    if (next > size) return;
+    const frame = words(at, next - at);
+    if (hashWords(frame, 1, frame.length) !== frame[0]) return;
+    yield { at, next, bytes: new Uint8Array(frame.buffer, frame.byteOffset + HEADER, length) };
     at = next;
   }
-  return { texts, end: at * WORD };
+}
+
+/** The texts up to the first frame that is not whole, and where that begins. */
+export function decodeFrames(bytes: Uint8Array<ArrayBuffer>): { texts: string[]; end: number } {
+  const texts: string[] = [];
+  let end = 0;
+  for (const frame of framesOf(bytes.length, (at, length) => bytes.subarray(at, at + length))) {
+    texts.push(new TextDecoder().decode(frame.bytes));
+    end = frame.next;
+  }
+  return { texts, end };
 }

@@ -2,6 +2,7 @@
 import { hasCode } from '../../src/errors.ts';
 import { decodeLine } from '../../src/event/wire.ts';
 import type { Page, Position, Storage } from '../../src/storage/storage.ts';
+import { readLost, type LostEvent } from './journal-entries.ts';
 
 /** Events of one transaction, or of one read. */
 const STEP = 1_000;
@@ -16,13 +17,13 @@ export interface RestoredLines extends PlacedLines {
   readonly restored: number;
 }
 
-/** Appends the lines in their order. A position of 0 stands for an event whose id another has by now. */
+/** Appends the events in their order, a step at a time. A position of 0 stands for an event whose id another has by now. */
 export async function* restoreLines(
   storage: Storage,
-  all: readonly string[],
+  lost: readonly LostEvent[],
 ): AsyncGenerator<RestoredLines> {
-  for (let at = 0; at < all.length; at += STEP) {
-    const lines = all.slice(at, at + STEP);
+  for (let at = 0; at < lost.length; at += STEP) {
+    const lines = readLost(lost.slice(at, at + STEP));
     const events = lines.map((line) => decodeLine(line));
     const [together] = await storage.commit([{ events }]);
     // Refused as one: the events go one by one, so that the one to blame is the only one to stay out.
@@ -66,18 +67,4 @@ async function readPast(storage: Storage, after: Position): Promise<Pick<Page, '
     if (!hasCode(error, 'storage.corrupt')) throw error;
     return { events: [], next: after + 1 };
   }
-}
-
-/** Positions after `acked`, up to `head`, that are in none of the frames. */
-export function uncovered(
-  frames: readonly (readonly Position[])[],
-  acked: Position,
-  head: Position,
-): Position[] {
-  const isCovered = new Uint8Array(Math.max(0, head - acked));
-  for (const positions of frames)
-    for (const position of positions) if (position > acked) isCovered[position - acked - 1] = 1;
-  const positions: Position[] = [];
-  isCovered.forEach((covered, index) => covered === 0 && positions.push(acked + 1 + index));
-  return positions;
 }

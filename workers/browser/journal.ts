@@ -14,7 +14,7 @@ import { deadLetterPages, type DeadLetter } from '../../src/sync/dead-letter.ts'
 import { syncKeys } from '../../src/sync/producer-state.ts';
 import { readJournal, writeEntries, type LostEvent } from './journal-entries.ts';
 import { inFolder, takeFile, type JournalFile } from './journal-folder.ts';
-import { linesAt, restoreLines, uncovered } from './journal-lines.ts';
+import { linesAt, restoreLines } from './journal-lines.ts';
 import { changeState } from './journal-state.ts';
 import type { Wiped } from './worker-api.ts';
 
@@ -52,7 +52,7 @@ export class Journal {
   #held: Held[] = [];
   #taking = false;
   /** Events that this worker has committed, and that are in no file yet. */
-  #missing: readonly Position[] = [];
+  #missing: Position[] = [];
   #wiped: Wiped | undefined;
   #retryAt = 0;
   /** Files of a try to open it that failed. */
@@ -175,7 +175,13 @@ export class Journal {
     // One that was to be forgotten when the browser was killed is another log from here on.
     const known = stored && stored.log > state.forgotten ? stored : undefined;
     const acked = ((await this.#storage.get(syncKeys.acked)) as Position | undefined) ?? 0;
-    const { waiting, done, lost, covered, shared } = await readJournal(folder, known?.log, acked, kept);
+    const { head } = await this.#storage.stats();
+    const { waiting, done, lost, covered, shared } = await readJournal(
+      folder,
+      known?.log,
+      { acked, head },
+      kept,
+    );
     if (this.#closed) {
       for (const file of [...waiting.map((held) => held.file), ...done]) file.close();
       return;
@@ -186,8 +192,7 @@ export class Journal {
     const isWiped = stored === undefined && state.log > state.forgotten;
     const gone = lost.filter(({ log }) => log > state.forgotten);
     this.#wiped = isWiped ? { at: hostPorts.now(), restored: 0 } : known?.wiped;
-    if (known?.restoring && known.wiped)
-      this.#wiped = { ...known.wiped, restored: (await this.#storage.stats()).head };
+    if (known?.restoring && known.wiped) this.#wiped = { ...known.wiped, restored: head };
     try {
       // A file with room is written on, so that one who comes and goes without an edge takes no more files.
       this.#held.sort((a, b) => b.file.size - a.file.size);
@@ -196,13 +201,10 @@ export class Journal {
       if (state.log !== this.#log) await changeState(folder, { log: this.#log });
       // Before anything is brought back: a kill in between leaves the rest to bring back, and what is here is known.
       if (known === undefined) await this.#note(gone.length > 0);
-      covered.push(await this.#restore(gone));
+      await this.#restore(gone, (position) => position <= acked || covered[position - acked - 1] === 1);
       if (gone.length > 0 || known?.restoring) await this.#note();
       // Another tab's files are not to be read, and may have what is in no other.
-      if (!shared) {
-        const { head } = await this.#storage.stats();
-        this.#missing = this.#missing.concat(uncovered(covered, acked, head));
-      }
+      if (!shared) covered.forEach((is, index) => is === 0 && this.#missing.push(acked + 1 + index));
       await this.#writeMissing();
       for (const file of done) file.cut();
     } finally {
@@ -223,18 +225,17 @@ export class Journal {
     }
   }
 
-  /** Gives where it is now. */
-  async #restore(lost: readonly LostEvent[]): Promise<readonly Position[]> {
-    const back: Position[] = [];
-    const all = lost.map(({ line }) => line);
-    for await (const { positions, lines, restored } of restoreLines(this.#storage, all)) {
-      this.write(positions, lines);
-      for (const position of positions) back.push(position);
+  /** What an earlier life brought back already is in a file. */
+  async #restore(lost: readonly LostEvent[], isHere: (position: Position) => boolean): Promise<void> {
+    for await (const { positions, lines, restored } of restoreLines(this.#storage, lost)) {
+      this.write(
+        positions.map((position) => (isHere(position) ? 0 : position)),
+        lines,
+      );
       if (restored === 0) continue;
       const { at = hostPorts.now(), restored: before = 0 } = this.#wiped ?? {};
       this.#wiped = { at, restored: before + restored };
     }
-    return back;
   }
 
   async #writeMissing(): Promise<void> {
