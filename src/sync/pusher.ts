@@ -14,7 +14,7 @@ import { hasCode, type MillraceError } from '../errors.ts';
 import type { Digest, Ports } from '../ports.ts';
 import type { Position, Storage } from '../storage/storage.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
-import { chained, chainOfAnswer } from './chain.ts';
+import { chainOfAnswer } from './chain.ts';
 import { pushDeadLetter } from './dead-letter.ts';
 import { EdgeContact } from './edge-contact.ts';
 import { readOutgoing, type Outgoing, type PushBounds } from './outgoing.ts';
@@ -23,6 +23,7 @@ import type { PushAnswer } from './protocol.ts';
 import { damaged, emptied, nonsense } from './push-error.ts';
 import { PushSize } from './push-size.ts';
 import { PushStatusBoard, type PushState, type PushStatus } from './push-status.ts';
+import { linked, readAhead } from './read-ahead.ts';
 import { recover } from './recovery.ts';
 import { isAboutEvents, lettersOf } from './refusal.ts';
 import type { PushTransport } from './transport.ts';
@@ -240,17 +241,10 @@ export class Pusher implements AsyncDisposable {
     this.#succeeded(lead);
   }
 
-  /** What is to be pushed next if this push is taken. Whatever stands in its way is found when it is its turn. */
-  async #readAhead(lead: Leadership, { last, more, push }: Outgoing): Promise<Outgoing | undefined> {
-    if (!more || this.#edge.down || this.#size.searching) return undefined;
+  #readAhead(lead: Leadership, outgoing: Outgoing): Promise<Outgoing | undefined> | undefined {
+    if (!outgoing.more || this.#edge.down || this.#size.searching) return undefined;
     const { storage, digest } = this.#options;
-    const query = { identity: lead.identity, acked: last, bounds: this.#size.bounds };
-    try {
-      const { outgoing } = await readOutgoing(storage, query);
-      return outgoing && (await linked(digest, push.chain?.value ?? '', outgoing));
-    } catch {
-      return undefined;
-    }
+    return readAhead(storage, outgoing, { digest, identity: lead.identity, bounds: this.#size.bounds });
   }
 
   async #failed(lead: Leadership, outgoing: Outgoing, error: unknown): Promise<void> {
@@ -324,13 +318,4 @@ export class Pusher implements AsyncDisposable {
   #show(state: PushState, last = false): void {
     if (!this.#stopping.signal.aborted || last) this.#board.show(state);
   }
-}
-
-/** With the hash of all before it, where the host can hash. */
-async function linked(
-  digest: Digest | undefined,
-  previous: string,
-  outgoing: Outgoing,
-): Promise<Outgoing> {
-  return { ...outgoing, push: await chained(digest, previous, outgoing.push) };
 }
