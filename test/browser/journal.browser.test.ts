@@ -338,7 +338,7 @@ describe('what is forgotten', () => {
     const log = newLog();
     await viewAll(open(log), ten);
     await closeAll();
-    const frame = encodeFrame(JSON.stringify({ log: 1, forgotten: 1 }));
+    const frame = encodeFrame([JSON.stringify({ log: 1, forgotten: 1 })]);
     await change(log, 'state', (file) => file.write(frame));
     await wipe(log);
     const client = open(log);
@@ -351,7 +351,7 @@ describe('what is forgotten', () => {
     const log = newLog();
     await viewAll(open(log), ten);
     await closeAll();
-    const frame = encodeFrame(JSON.stringify({ log: 1, forgotten: 1 }));
+    const frame = encodeFrame([JSON.stringify({ log: 1, forgotten: 1 })]);
     await change(log, 'state', (file) => file.write(frame));
     await statusOf(open(log), ({ guarded }) => guarded);
     await closeAll();

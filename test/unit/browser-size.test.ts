@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..', '..');
  */
 const budgets = {
   page: { goal: 5_120, budget: 5_984 },
-  worker: { goal: 16_384, budget: 30_720 },
+  worker: { goal: 16_384, budget: 30_848 },
 } as const;
 
 /** Each entry alone, its imports inlined, without what is loaded from elsewhere. */

@@ -4,6 +4,8 @@ import { decodeFrames, encodeFrame } from '../../workers/browser/journal-frames.
 
 const texts = ['{"a":1}\n', '', 'x', 'Grüße 🌊 und mehr', 'a'.repeat(101)];
 
+const frameOf = (text: string): Uint8Array => encodeFrame(text.split('\n')).slice();
+
 function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
@@ -14,16 +16,21 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-const frames = texts.map(encodeFrame);
+const frames = texts.map(frameOf);
 const whole = joined(frames);
 const ends = frames.map((_, i) => joined(frames.slice(0, i + 1)).length);
 
 it('frames come back as they went in', () => {
   fc.assert(
-    fc.property(fc.array(fc.string({ unit: 'grapheme' })), (some) => {
-      const bytes = joined(some.map(encodeFrame));
-      expect(decodeFrames(bytes)).toEqual({ texts: some, end: bytes.length });
-    }),
+    fc.property(
+      fc.array(
+        fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 150 }).map((lines) => lines.join('\n')),
+      ),
+      (some) => {
+        const bytes = joined(some.map(frameOf));
+        expect(decodeFrames(bytes)).toEqual({ texts: some, end: bytes.length });
+      },
+    ),
   );
 });
 
@@ -45,6 +52,6 @@ it('what is damaged at any byte, zeros, or the rest of an older frame end what i
     expect(decodeFrames(damaged).texts, `damaged at ${at}`).toEqual(texts.slice(0, before));
   }
   expect(decodeFrames(joined([whole, new Uint8Array(64)]))).toEqual({ texts, end: whole.length });
-  const rest = joined([whole, encodeFrame('an older one').subarray(8)]);
+  const rest = joined([whole, frameOf('an older one').subarray(8)]);
   expect(decodeFrames(rest)).toEqual({ texts, end: whole.length });
 });

@@ -15,7 +15,7 @@ function journal(log: number) {
   for (let file = 0; file < FILES; file++) {
     const frames = Array.from({ length: FRAMES }, () => {
       const positions = Array.from({ length: FRAME_EVENTS }, () => ++position);
-      return encodeFrame(writeEntries({ log, positions, lines: positions.map(line) }));
+      return encodeFrame(writeEntries({ log, positions, lines: positions.map(line) })).slice();
     });
     files.push(new Uint8Array(Buffer.concat(frames)));
   }

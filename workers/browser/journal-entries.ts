@@ -10,8 +10,8 @@ export interface Entries {
 }
 
 /** No line has a line break. */
-export function writeEntries({ log, positions, lines }: Entries): string {
-  return `${[log, ...positions].join()}\n${lines.join('\n')}`;
+export function writeEntries({ log, positions, lines }: Entries): readonly string[] {
+  return [[log, ...positions].join(), ...lines];
 }
 
 function positionsOf(head: string): Position[] {

@@ -3,7 +3,7 @@
  * by nobody else: what can be opened was left by a worker that has ended. Files are named 0, 1, 2 … and never removed: a new
  * one changes the browser's own database of names, so that they are emptied, and used again.
  */
-import { encodeFrame, framesOf } from './journal-frames.ts';
+import { encodeFrame, framesOf, LINE_BREAK } from './journal-frames.ts';
 
 /** Of the platform's, what is used here: its types stand with a worker's alone. */
 interface AccessHandle {
@@ -31,7 +31,6 @@ export interface FileFrame {
   readonly text: () => string;
 }
 
-const LINE_BREAK = 10;
 const decoder = new TextDecoder();
 
 export class JournalFile {
@@ -65,8 +64,8 @@ export class JournalFile {
   }
 
   /** All of it, or nothing. @throws where there is no room for it */
-  append(text: string, flush: boolean): void {
-    const frame = encodeFrame(text);
+  append(lines: readonly string[], flush: boolean): void {
+    const frame = encodeFrame(lines);
     // What is left of a write that fell short is overwritten by the next, and cut off where there is none.
     if (this.#handle.write(frame, { at: this.#end }) < frame.length) throw new Error('no room');
     if (flush) this.#handle.flush();

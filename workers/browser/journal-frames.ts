@@ -6,17 +6,44 @@ import { hashWords } from '../../src/storage/segments/hash.ts';
 
 const WORD = 4;
 const HEADER = 2 * WORD;
+export const LINE_BREAK = 10;
 /** In bytes: many small frames come in one read. */
 const BLOCK = 262_144;
 
-export function encodeFrame(text: string): Uint8Array<ArrayBuffer> {
-  const body = new TextEncoder().encode(text);
-  const words = new Uint32Array(2 + Math.ceil(body.length / WORD));
-  const bytes = new Uint8Array(words.buffer).fill(10, HEADER);
-  bytes.set(body, HEADER);
-  words[1] = body.length;
+/** Lines encoded in one go: an engine gives a text past some 128 KiB fresh pages, at eight times the cost. */
+const GROUP = 64;
+
+const encoder = new TextEncoder();
+/** Used again for each frame, for the same reason. */
+let room = new Uint8Array();
+
+/** The text of the lines as one frame. It stands where the next one is going to be written. */
+export function encodeFrame(lines: readonly string[]): Uint8Array<ArrayBuffer> {
+  const ascii = lines.reduce((sum, line) => sum + line.length + 1, HEADER + WORD);
+  if (room.length < ascii) room = new Uint8Array(ascii);
+  // A character may take three bytes.
+  return writeFrame(lines, room) ?? writeFrame(lines, new Uint8Array(3 * ascii))!;
+}
+
+/** `undefined` where there is too little room. */
+function writeFrame(
+  lines: readonly string[],
+  bytes: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> | undefined {
+  let end = HEADER;
+  for (let at = 0; at < lines.length; at += GROUP) {
+    const text = (at > 0 ? '\n' : '') + lines.slice(at, at + GROUP).join('\n');
+    const { read, written } = encoder.encodeInto(text, bytes.subarray(end));
+    end += written;
+    if (read < text.length || end + WORD > bytes.length) return undefined;
+  }
+  const length = end - HEADER;
+  const words = new Uint32Array(bytes.buffer, 0, 2 + Math.ceil(length / WORD));
+  const frame = bytes.subarray(0, words.byteLength);
+  frame.fill(LINE_BREAK, end);
+  words[1] = length;
   words[0] = hashWords(words, 1, words.length);
-  return bytes;
+  return frame;
 }
 
 export interface Frame {

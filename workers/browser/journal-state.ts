@@ -61,7 +61,7 @@ export async function changeState(
   if (file === undefined) throw new Error('the state is held');
   try {
     if (file.size > FULL) file.cut();
-    file.append(JSON.stringify(state), true);
+    file.append([JSON.stringify(state)], true);
     return state;
   } finally {
     file.close();
