@@ -11,6 +11,17 @@ export async function alternate<Name extends string>(
   rounds: number,
   rest: Timed = () => undefined,
 ): Promise<Record<Name, number>> {
+  const times = await timesOf(things, rounds, rest);
+  const medians = Object.entries<readonly number[]>(times).map(([name, all]) => [name, median(all)]);
+  return Object.fromEntries(medians) as Record<Name, number>;
+}
+
+/** Each thing's times, round by round, as `alternate` takes them. */
+export async function timesOf<Name extends string>(
+  things: Readonly<Record<Name, Timed>>,
+  rounds: number,
+  rest: Timed = () => undefined,
+): Promise<Record<Name, number[]>> {
   const names = Object.keys(things) as Name[];
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
     Name,
@@ -24,7 +35,12 @@ export async function alternate<Name extends string>(
       if (round > 0) times[name].push(performance.now() - start);
     }
   }
-  return Object.fromEntries(names.map((name) => [name, median(times[name])])) as Record<Name, number>;
+  return times;
+}
+
+/** The median of the rounds' own ratios: what slows the machine for some rounds is in both times of each. */
+export function medianRatio(over: readonly number[], under: readonly number[]): number {
+  return median(over.map((ms, round) => ms / under[round]!));
 }
 
 export function median(values: readonly number[]): number {

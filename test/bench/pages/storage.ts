@@ -6,18 +6,27 @@ import { openIndexedDb } from '../../../src/storage/indexeddb.ts';
 import { packSegments } from '../../../src/storage/segments/segment.ts';
 import type { Storage } from '../../../src/storage/storage.ts';
 import { inBatches, sampleRequests } from '../sample-requests.ts';
-import { alternate, mustEqual } from '../timing.ts';
+import { alternate, median, medianRatio, mustEqual, timesOf, type Timed } from '../timing.ts';
 
 const EVENTS = 12_000;
 const REST_EVENTS = 60_000;
 const BATCH = 400;
 const ROUNDS = 5;
+/** Both take a tenth of a second, which one pause of the machine is a good part of. */
+const SEGMENT_ROUNDS = 21;
+
+/** ms, the medians; `ratio`, the peer's over ours, is that of the rounds' own ratios. */
+export interface Against {
+  readonly ours: number;
+  readonly peer: number;
+  readonly ratio: number;
+}
 
 export interface IndexedDbFigures {
   readonly events: number;
   readonly batch: number;
+  readonly append: { readonly rows: Against; readonly segments: Against };
   /** ms */
-  readonly append: { readonly ours: number; readonly rows: number; readonly segments: number };
   readonly scan: { readonly ours: number; readonly rows: number };
   readonly byId: { readonly ours: number; readonly rows: number };
   readonly byType: { readonly ours: number; readonly rows: number };
@@ -28,49 +37,64 @@ export interface IndexedDbFigures {
 async function bench(): Promise<IndexedDbFigures> {
   const events = sampleRequests(EVENTS);
   const batches = inBatches(events, BATCH);
-  const segments = packSegments(1, events, () => true).map(({ terms, ...rest }) => ({
-    ...rest,
-    postings: terms.map((t) => [t, rest.first]),
-  }));
   // First, in a fresh profile: what is deleted later leaves its bytes behind for a while.
   const bytes = await bytesAtRest();
   const kept = await reads(events, batches);
-  let made = 0;
-  const append = await alternate(
-    {
-      ours: async () => {
-        const storage = await openIndexedDb({ log: `ours-${++made}` });
-        for (const batch of batches) await storage.commit([{ events: batch }]);
-        mustEqual((await storage.stats()).events, EVENTS, 'events stored');
-        await storage.close();
-        await deleteDB(`millrace:ours-${made}`);
-      },
-      rows: async () => {
-        const database = await openRows(`rows-${++made}`);
-        for (const batch of batches) await putRows(database, batch);
-        mustEqual(await database.count('events'), EVENTS, 'rows stored');
-        database.close();
-        await deleteDB(`rows-${made}`);
-      },
-      segments: async () => {
-        const database = await openSegments(`segments-${++made}`);
-        for (const segment of segments) {
-          const transaction = database.transaction(['segments', 'state'], 'readwrite', {
-            durability: 'relaxed',
-          });
-          void transaction.objectStore('segments').put(segment);
-          void transaction.objectStore('state').put(segment.first, 'head');
-          transaction.commit();
-          await transaction.done;
-        }
-        mustEqual(await database.count('segments'), segments.length, 'segments stored');
-        database.close();
-        await deleteDB(`segments-${made}`);
-      },
-    },
-    ROUNDS,
-  );
+  const append = await appends(batches);
   return { events: EVENTS, batch: BATCH, append, bytes, ...kept };
+}
+
+/** Against one peer at a time: what one leaves to the database falls on the next, and rows leave far more than segments. */
+async function appends(batches: readonly (readonly Event[])[]): Promise<IndexedDbFigures['append']> {
+  const segments = packSegments(1, batches.flat(), () => true).map(({ terms, ...rest }) => ({
+    ...rest,
+    postings: terms.map((t) => [t, rest.first]),
+  }));
+  let made = 0;
+  const against = async (peer: Timed, rounds: number): Promise<Against> => {
+    const times = await timesOf({ ours: () => appendOurs(`ours-${++made}`, batches), peer }, rounds);
+    const ratio = medianRatio(times.peer, times.ours);
+    return { ours: median(times.ours), peer: median(times.peer), ratio };
+  };
+  return {
+    segments: await against(() => appendSegments(`segments-${++made}`, segments), SEGMENT_ROUNDS),
+    rows: await against(() => appendRows(`rows-${++made}`, batches), ROUNDS),
+  };
+}
+
+async function appendOurs(log: string, batches: readonly (readonly Event[])[]): Promise<void> {
+  const storage = await openIndexedDb({ log });
+  for (const batch of batches) await storage.commit([{ events: batch }]);
+  mustEqual((await storage.stats()).events, EVENTS, 'events stored');
+  await storage.close();
+  await deleteDB(`millrace:${log}`);
+}
+
+async function appendRows(name: string, batches: readonly (readonly Event[])[]): Promise<void> {
+  const database = await openRows(name);
+  for (const batch of batches) await putRows(database, batch);
+  mustEqual(await database.count('events'), EVENTS, 'rows stored');
+  database.close();
+  await deleteDB(name);
+}
+
+async function appendSegments(
+  name: string,
+  segments: readonly { readonly first: number }[],
+): Promise<void> {
+  const database = await openSegments(name);
+  for (const segment of segments) {
+    const transaction = database.transaction(['segments', 'state'], 'readwrite', {
+      durability: 'relaxed',
+    });
+    void transaction.objectStore('segments').put(segment);
+    void transaction.objectStore('state').put(segment.first, 'head');
+    transaction.commit();
+    await transaction.done;
+  }
+  mustEqual(await database.count('segments'), segments.length, 'segments stored');
+  database.close();
+  await deleteDB(name);
 }
 
 /** Of so many events that the database's own log, some megabytes that are not compressed yet, is the lesser part of both. */
