@@ -93,9 +93,12 @@ export interface ErrorDetails {
   'storage.closed': { readonly log: string };
   /**
    * `blocked`: another tab holds an older version of the log, and may let go. `newer`: another tab has upgraded it, and
-   * this one's code is too old.
+   * this one's code is too old. On Node, `blocked`: another process holds the file; `damaged`: it is no sound database.
    */
-  'storage.open-failed': { readonly log: string; readonly reason?: 'blocked' | 'newer' | 'failed' };
+  'storage.open-failed': {
+    readonly log: string;
+    readonly reason?: 'blocked' | 'newer' | 'failed' | 'damaged';
+  };
   'storage.failed': { readonly log: string; readonly operation: string };
   /** What is stored does not decode. What else is committed stays readable. */
   'storage.corrupt': { readonly log: string; readonly position: number };

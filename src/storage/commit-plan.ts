@@ -29,6 +29,8 @@ export const emptyHead: LogHead = { position: 0, maxId: '', trimmed: 0, events: 
 /** What the log knew before the batch. Asked only for what `wantedFacts` names. */
 export interface Facts {
   readonly head: LogHead;
+  /** Whether the id needs no look-up: as `isProvablyNew` says of it and `head`. */
+  isNew(id: string): boolean;
   /** Without its event where that is damaged at rest. */
   stored(id: string): { readonly position: Position; readonly event?: Event | undefined } | undefined;
   version(subject: string): number;
@@ -40,6 +42,8 @@ export interface CommitPlan {
   readonly results: readonly CommitResult[];
   /** To be stored at `head.position + 1` and on, in this order. */
   readonly events: readonly Event[];
+  /** Of each event, whether its id is a UUIDv7 greater than all before it in the log: such ids rise through the whole log. */
+  readonly ordered: readonly boolean[];
   readonly versions: ReadonlyMap<string, number>;
   readonly producers: ReadonlyMap<string, ProducerHead>;
   readonly values: ReadonlyMap<string, StoredValue | undefined>;
@@ -98,9 +102,17 @@ export function lengthOfLine(event: Event): number {
 
 const none: ReadonlyMap<string, never> = new Map<string, never>();
 
+/** Where a commit's events stand, those that are not stored yet, and which of these are provably new. */
+interface Placed {
+  readonly positions: readonly Position[];
+  readonly fresh: readonly Event[];
+  readonly isNew: readonly boolean[];
+}
+
 /** The plan as it grows. Mostly it is one commit of one event: what that does not need is made when it is asked for. */
 class Planner implements CommitPlan {
   events: Event[] = [];
+  ordered: boolean[] = [];
   results: readonly CommitResult[] = [];
   head: LogHead;
   readonly #facts: Facts;
@@ -110,8 +122,8 @@ class Planner implements CommitPlan {
   #values: Map<string, StoredValue | undefined> | undefined;
   #maxId: string;
   #bytes = 0;
-  /** The id that was last found to be new: it need not be looked at twice. */
-  #proven = '';
+  /** Whether the id that was looked for last is provably new: it need not be looked at twice. */
+  #isNew = false;
 
   constructor(facts: Facts, measure: (event: Event) => number) {
     this.#facts = facts;
@@ -161,7 +173,7 @@ class Planner implements CommitPlan {
       const all = commit.events.length > 0 && placed.fresh.length === 0;
       return all ? repeated(placed.positions) : { ok: false, error: conflict };
     }
-    this.#accept(commit, placed.fresh);
+    this.#accept(commit, placed);
     return {
       ok: true,
       positions: placed.positions,
@@ -212,30 +224,29 @@ class Planner implements CommitPlan {
   #stored(id: string): ReturnType<Facts['stored']> {
     const added = this.events.length > 0 ? this.#index().find(id) : undefined;
     if (added !== undefined) return added;
-    if (!isProvablyNew(id, this.#facts.head)) return this.#facts.stored(id);
-    this.#proven = id;
-    return undefined;
+    this.#isNew = this.#facts.isNew(id);
+    return this.#isNew ? undefined : this.#facts.stored(id);
   }
 
   /** Gives each event its position, the one it has or the next free one, without taking it yet. */
-  #place(
-    events: readonly Event[],
-  ): { positions: Position[]; fresh: Event[] } | MillraceError<'event.conflict'> {
+  #place(events: readonly Event[]): Placed | MillraceError<'event.conflict'> {
     const within = events.length > 1 ? new Map<string, PlacedEvent>() : undefined;
     const before = this.#facts.head.position + this.events.length;
     const fresh: Event[] = [];
+    const isNew: boolean[] = [];
     const positions: Position[] = [];
     for (const event of events) {
       const known = within?.get(event.id) ?? this.#stored(event.id);
       if (known === undefined) {
         fresh.push(event);
+        isNew.push(this.#isNew);
         const position = before + fresh.length;
         within?.set(event.id, { position, event });
         positions.push(position);
       } else if (isSame(known.event, event)) positions.push(known.position);
       else return idConflict(event.id);
     }
-    return { positions, fresh };
+    return { positions, fresh, isNew };
   }
 
   #version(subject: string): number {
@@ -261,12 +272,14 @@ class Planner implements CommitPlan {
     return undefined;
   }
 
-  #accept(commit: Commit, fresh: readonly Event[]): void {
-    for (const event of fresh) {
-      this.events.push(event);
-      this.#bytes += this.#measure(event);
+  #accept(commit: Commit, { fresh, isNew }: Placed): void {
+    for (const [i, event] of fresh.entries()) {
       const { id } = event;
-      if (id > this.#maxId && (id === this.#proven || isUuidV7(id))) this.#maxId = id;
+      const ordered = id > this.#maxId && (isNew[i] === true || isUuidV7(id));
+      if (ordered) this.#maxId = id;
+      this.events.push(event);
+      this.ordered.push(ordered);
+      this.#bytes += this.#measure(event);
     }
     const range = commit.producer;
     if (range !== undefined) {

@@ -5,12 +5,12 @@
  */
 import { MillraceError } from '../errors.ts';
 import type { Event } from '../event/event.ts';
-import { isUuidV7 } from '../event/ids.ts';
 import { encodeLine } from '../event/wire.ts';
 import { checkCommits, checkList, checkQuery, checkTrim, type BoundedQuery } from './check-input.ts';
 import { CommitListeners } from './commit-listeners.ts';
 import {
   emptyHead,
+  isProvablyNew,
   lengthOfLine,
   planCommits,
   type CommitPlan,
@@ -86,6 +86,7 @@ class MemoryStorage implements Storage {
       get head() {
         return storage.#head;
       },
+      isNew: (id) => isProvablyNew(id, storage.#head),
       stored: (id) => storage.#stored(id),
       version: (subject) => storage.#subject(subject)?.version ?? 0,
       producer: (id) => storage.#producers.get(id),
@@ -227,17 +228,13 @@ class MemoryStorage implements Storage {
   }
 
   #write(plan: CommitPlan): void {
-    let { position, maxId } = this.#head;
-    // An event that comes alone is ordered when the plan says that its id is the greatest now.
-    const alone = plan.events.length === 1;
+    let { position } = this.#head;
     for (const event of plan.events) {
       this.#events.push(event);
+      const ordered = plan.ordered[position - this.#head.position];
       position++;
-      const { id } = event;
-      if (id > maxId && (alone ? id === plan.head.maxId : isUuidV7(id))) {
-        maxId = id;
-        this.#ordered.push(position);
-      } else this.#unordered.set(id, position);
+      if (ordered) this.#ordered.push(position);
+      else this.#unordered.set(event.id, position);
       post(this.#types, event.type, position);
       if (event.correlationId !== undefined) post(this.#correlations, event.correlationId, position);
       if (event.subject !== undefined) this.#count(event.subject, position);
