@@ -22,7 +22,7 @@ const ENDINGS = ['\n\n\n\n', '\n\n\n', '\n\n', '\n'];
 const BYTES_PER_CODE_UNIT = 3;
 /** So many lines of a part are decoded alone, in case that few are wanted; from then on, lines come by groups. */
 const SINGLES = 8;
-/** Lines decoded in one go. Not the whole part: an engine gives a text past some 128 KiB fresh pages, at eight times the cost. */
+/** Lines encoded, or decoded, in one go. Not all: an engine gives a text past some 128 KiB fresh pages, at eight times the cost. */
 const GROUP = 64;
 
 const encoder = new TextEncoder();
@@ -42,15 +42,25 @@ export function packLines(
   return bytes;
 }
 
-/** All lines in one call of the encoder, where each of their characters is one byte. */
+/** A group of lines in each call of the encoder, where each of their characters is one byte. */
 function packAscii(lines: readonly string[], offsets: Uint32Array): Uint8Array<ArrayBuffer> | undefined {
-  let text = '';
+  let length = 0;
   for (let i = 0; i < lines.length; i++) {
-    offsets[i] = text.length;
-    text += lines[i]! + ENDINGS[lines[i]!.length % WORD]!;
+    offsets[i] = length;
+    length += lines[i]!.length + ENDINGS[lines[i]!.length % WORD]!.length;
   }
-  const bytes = encoder.encode(text) as Uint8Array<ArrayBuffer>;
-  return bytes.byteLength === text.length ? bytes : undefined;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (let from = 0; from < lines.length; from += GROUP) {
+    let text = '';
+    const to = Math.min(lines.length, from + GROUP);
+    for (let i = from; i < to; i++) text += lines[i]! + ENDINGS[lines[i]!.length % WORD]!;
+    const { read, written } = encoder.encodeInto(text, bytes.subarray(at));
+    // A character that takes more: there are more bytes than characters, or there was too little room for them.
+    if (read !== text.length || written !== text.length) return undefined;
+    at += written;
+  }
+  return bytes;
 }
 
 function packUnicode(lines: readonly string[], offsets: Uint32Array): Uint8Array<ArrayBuffer> {
