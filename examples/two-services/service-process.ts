@@ -2,8 +2,7 @@
  * One service as a process: `node service-process.ts orders` or `… shipping`, told where everything is by its
  * environment. It ends in good order on SIGTERM, and may be killed at any time.
  */
-import { openSqlite } from 'millrace';
-import { openDatabase } from './node-database.ts';
+import { openNodeSqlite } from 'millrace/node';
 import { serve } from './node-server.ts';
 import { openOrders } from './orders.ts';
 import { openShipping } from './shipping.ts';
@@ -18,7 +17,7 @@ function given(name: string): string {
 
 const name = process.argv[2] as keyof typeof open;
 const port = Number(given('PORT'));
-const storage = openSqlite(openDatabase(given('DATABASE')));
+const storage = openNodeSqlite(given('DATABASE'));
 const service = open[name]({
   endpoint: given('ENDPOINT'),
   key: given('KEY'),

@@ -8,12 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openDatabase } from '../../examples/two-services/node-database.ts';
 import { serviceProcess, type ServiceProcess } from '../../examples/two-services/processes.ts';
 import { EventClient } from '../../src/service/client.ts';
 import type { ServiceStatus } from '../../src/service/service.ts';
-import { openSqlite } from '../../src/storage/sqlite.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { openNodeSqlite } from '../../workers/node/sqlite.ts';
 import { startPlainWorkerd, type PlainWorkerd } from '../plain-workerd.ts';
 import { until } from './delivery-edge.ts';
 
@@ -62,7 +61,7 @@ const databases = new Map<string, Storage>();
 
 /** What stands in a service's database now: another process may be writing to it. */
 async function entriesOf({ database }: ServiceProcess, prefix: string) {
-  const storage = databases.get(database) ?? openSqlite(openDatabase(database));
+  const storage = databases.get(database) ?? openNodeSqlite(database);
   databases.set(database, storage);
   return storage.list(prefix, { limit: 10_000 });
 }

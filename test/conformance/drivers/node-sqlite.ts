@@ -2,39 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { openSqlite, type SqlDatabase, type SqlRow } from '../../../src/storage/sqlite.ts';
+import { openSqlite, type SqlDatabase } from '../../../src/storage/sqlite.ts';
+import { openNodeDatabase, openNodeSqlite } from '../../../workers/node/sqlite.ts';
 import { damageArchived, MemoryArchive, openArchived } from './archived.ts';
 import { damageRow } from './damage-row.ts';
 import type { StorageHarness } from '../../../src/testing.ts';
 
-/** A database file as the driver asks for one. Statements are prepared once. */
-export function nodeSqlite(path: string): SqlDatabase {
-  const database = new DatabaseSync(path);
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-  const statements = new Map<string, StatementSync>();
-  return {
-    exec(sql, ...bindings) {
-      let statement = statements.get(sql);
-      if (statement === undefined) statements.set(sql, (statement = database.prepare(sql)));
-      return statement.all(
-        ...(bindings as (string | number | null | Uint8Array)[]),
-      ) as unknown as SqlRow[];
-    },
-    transaction(run) {
-      database.exec('BEGIN IMMEDIATE');
-      try {
-        const result = run();
-        database.exec('COMMIT');
-        return result;
-      } catch (error) {
-        database.exec('ROLLBACK');
-        throw error;
-      }
-    },
-    close: () => database.close(),
-  };
-}
+/** A database file, for what opens its logs, or fails its calls, by itself. */
+export const nodeSqlite = (path: string): SqlDatabase => openNodeDatabase(path);
 
 export function nodeSqliteHarness(): StorageHarness {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-'));
@@ -42,7 +17,7 @@ export function nodeSqliteHarness(): StorageHarness {
   const table = (log: string): string => log.replaceAll(/\W/g, '_');
   return {
     durable: true,
-    open: (log) => openSqlite(nodeSqlite(path), { log: table(log) }),
+    open: (log) => openNodeSqlite(path, { log: table(log) }),
     openFailing: (log, failAt) => {
       let calls = -Infinity;
       const database = nodeSqlite(path);
@@ -57,7 +32,7 @@ export function nodeSqliteHarness(): StorageHarness {
       calls = 0;
       return storage;
     },
-    openBroken: () => openSqlite(nodeSqlite(path), { log: 'no; such' }),
+    openBroken: () => openNodeSqlite(path, { log: 'no; such' }),
     damage: (log, text) => damageRow(nodeSqlite(path), table(log), text),
     cleanup: () => rmSync(folder, { recursive: true, force: true }),
   };
