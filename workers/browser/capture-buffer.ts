@@ -55,12 +55,17 @@ export interface CaptureLimits {
 export const captureLimits: CaptureLimits = { events: 62_500, characters: 20_971_520 };
 
 /** What one batch takes: it is one commit, and one transaction. */
-const FULL_BATCH: CaptureLimits = { events: 5_000, characters: 1_048_576 };
+const FULL_EVENTS = 5_000;
+const FULL_CHARACTERS = 1_048_576;
 /** Characters after which a batch goes, whatever its count. */
 const ENOUGH = 262_144;
-/** While one is committed the worker decodes the next. */
+/** While one is committed the worker decodes the next. Of large ones more, so that a page's long task keeps it busy. */
 const ON_THEIR_WAY = 2;
-const RETRY = { firstMs: 50, maximumMs: 5_000 };
+const LARGE_EVENTS = 1_000;
+const LARGE_ON_THEIR_WAY = 8;
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 5_000;
+
 class Batch {
   /** In the order of the captures. */
   readonly number: number;
@@ -130,6 +135,7 @@ export class CaptureBuffer {
     this.#characters += line.length;
     const enough = batch.lines.length >= this.#options.maxBatch || batch.characters >= ENOUGH;
     if (!this.#due && (enough || options.urgent)) this.send();
+    else if (index + 1 === LARGE_EVENTS) this.#next();
     return receipt(id, () => this.#committed(batch, index, id));
   }
 
@@ -185,8 +191,8 @@ export class CaptureBuffer {
   /** The batch that takes the next event. */
   #openBatch(): Batch {
     const last = this.#batches.at(-1);
-    const { events, characters } = FULL_BATCH;
-    if (last && !last.closed && last.lines.length < events && last.characters < characters) return last;
+    const isFull = last && (last.lines.length >= FULL_EVENTS || last.characters >= FULL_CHARACTERS);
+    if (last && !last.closed && !isFull) return last;
     const batch = new Batch(this.#made++);
     this.#batches.push(batch);
     this.#undoTimer ??= this.#options.ports.after(this.#options.flushMs, () => this.send());
@@ -203,7 +209,8 @@ export class CaptureBuffer {
     const batch = this.#batches.find(({ onItsWay }) => !onItsWay);
     if (!this.#due || batch === undefined || this.#undoRetry !== undefined) return;
     const before = this.#batches.indexOf(batch);
-    if (before >= ON_THEIR_WAY) return this.#hurry(this.#batches[before - 1]);
+    const most = batch.lines.length < LARGE_EVENTS ? ON_THEIR_WAY : LARGE_ON_THEIR_WAY;
+    if (before >= most) return this.#hurry(this.#batches[before - 1]);
     this.#due = batch !== this.#batches.at(-1);
     // The one behind it waits.
     if (this.#due) this.#hurry(batch);
@@ -245,7 +252,7 @@ export class CaptureBuffer {
   /** Exponential, with full jitter: as `Backoff` has it. */
   #pauseMs(): number {
     return (
-      this.#options.ports.random() * Math.min(RETRY.maximumMs, RETRY.firstMs * 2 ** this.#failures++)
+      this.#options.ports.random() * Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++)
     );
   }
 
