@@ -7,29 +7,35 @@ export interface PlacedEvent {
   readonly event: Event;
 }
 
-/** A plan of one commit asks for none of it: what was added is taken in when a later one asks. */
+/** A plan of one commit asks for little of it: what was added is taken in when somebody asks. */
 export class AddedEvents {
-  /** How many of each subject. */
-  readonly counts = new Map<string, number>();
-  readonly #ids = new Map<string, PlacedEvent>();
+  readonly #events: readonly Event[];
   readonly #before: Position;
-  #followed = 0;
+  readonly #ids = new Map<string, PlacedEvent>();
+  #found = 0;
+  readonly #counts = new Map<string, number>();
+  #counted = 0;
 
-  constructor(before: Position) {
+  /** `events` grow; the first of them stands behind `before`. */
+  constructor(events: readonly Event[], before: Position) {
+    this.#events = events;
     this.#before = before;
   }
 
   find(id: string): PlacedEvent | undefined {
+    while (this.#found < this.#events.length) {
+      const event = this.#events[this.#found++]!;
+      this.#ids.set(event.id, { position: this.#before + this.#found, event });
+    }
     return this.#ids.get(id);
   }
 
-  follow(events: readonly Event[]): this {
-    while (this.#followed < events.length) {
-      const event = events[this.#followed++]!;
-      this.#ids.set(event.id, { position: this.#before + this.#followed, event });
-      const { subject } = event;
-      if (subject !== undefined) this.counts.set(subject, (this.counts.get(subject) ?? 0) + 1);
+  /** How many of each subject. */
+  get counts(): ReadonlyMap<string, number> {
+    while (this.#counted < this.#events.length) {
+      const { subject } = this.#events[this.#counted++]!;
+      if (subject !== undefined) this.#counts.set(subject, (this.#counts.get(subject) ?? 0) + 1);
     }
-    return this;
+    return this.#counts;
   }
 }

@@ -111,8 +111,8 @@ interface Placed {
 
 /** The plan as it grows. Mostly it is one commit of one event: what that does not need is made when it is asked for. */
 class Planner implements CommitPlan {
-  events: Event[] = [];
-  ordered: boolean[] = [];
+  readonly events: Event[] = [];
+  readonly ordered: boolean[] = [];
   results: readonly CommitResult[] = [];
   head: LogHead;
   readonly #facts: Facts;
@@ -147,7 +147,7 @@ class Planner implements CommitPlan {
   }
 
   get versions(): ReadonlyMap<string, number> {
-    const counts = [...this.#index().counts];
+    const counts = [...this.#index.counts];
     return new Map(counts.map(([subject, added]) => [subject, this.#facts.version(subject) + added]));
   }
 
@@ -222,7 +222,7 @@ class Planner implements CommitPlan {
   }
 
   #stored(id: string): ReturnType<Facts['stored']> {
-    const added = this.events.length > 0 ? this.#index().find(id) : undefined;
+    const added = this.events.length > 0 ? this.#index.find(id) : undefined;
     if (added !== undefined) return added;
     this.#isNew = this.#facts.isNew(id);
     return this.#isNew ? undefined : this.#facts.stored(id);
@@ -251,12 +251,11 @@ class Planner implements CommitPlan {
 
   #version(subject: string): number {
     const version = this.#facts.version(subject);
-    return this.events.length > 0 ? version + (this.#index().counts.get(subject) ?? 0) : version;
+    return this.events.length > 0 ? version + (this.#index.counts.get(subject) ?? 0) : version;
   }
 
-  #index(): AddedEvents {
-    this.#added ??= new AddedEvents(this.#facts.head.position);
-    return this.#added.follow(this.events);
+  get #index(): AddedEvents {
+    return (this.#added ??= new AddedEvents(this.events, this.#facts.head.position));
   }
 
   #conflict(commit: Commit): MillraceError<'version.conflict'> | undefined {

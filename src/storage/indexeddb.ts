@@ -31,6 +31,8 @@ export interface IndexedDbOptions {
   readonly onLost?: () => void;
 }
 
+const HINT_MS = 10;
+
 /** @throws MillraceError `storage.open-failed` where there is no IndexedDB, or it refuses. */
 export async function openIndexedDb(options: IndexedDbOptions = {}): Promise<Storage> {
   const log = options.log ?? 'log';
@@ -44,8 +46,8 @@ export async function openIndexedDb(options: IndexedDbOptions = {}): Promise<Sto
   let undo: Undo | undefined;
   database.onWritten = (head) => {
     last = head;
-    // Nobody who awaits a commit waits for the hint to the others too.
-    undo ??= hostPorts.after(0, () => {
+    // Nobody who awaits a commit waits for the hint to the others too, and one is enough for many.
+    undo ??= hostPorts.after(HINT_MS, () => {
       undo = undefined;
       channel.postMessage(last);
     });
