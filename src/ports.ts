@@ -60,10 +60,12 @@ export const hostPorts: Ports = {
 };
 
 /** The host's own WebCrypto; none where the page is no secure context. */
-export const hostDigest: Digest | undefined =
-  typeof crypto === 'object' && crypto.subtle
-    ? (bytes) => crypto.subtle!.digest('SHA-256', bytes)
-    : undefined;
+export const hostDigest: Digest | undefined = /* @__PURE__ */ findDigest();
+
+function findDigest(): Digest | undefined {
+  const subtle = typeof crypto === 'object' ? crypto.subtle : undefined;
+  return subtle && ((bytes) => subtle.digest('SHA-256', bytes));
+}
 
 /**
  * The host's own clock for how long things take, in ms: it never goes back. On Cloudflare it stands still while nothing

@@ -3,7 +3,7 @@ import type { Ports } from '../ports.ts';
 import type { Catalogue, DataOf, EventSchemas, TypeOf } from './catalogue.ts';
 import { makeEvent, type Event } from './event.ts';
 import { createIds } from './ids.ts';
-import { Priority } from './priority.ts';
+import { DEFAULT_PRIORITY, type Priority } from './priority.ts';
 
 /** What may be said of a new event beside its type and data. */
 export interface EventOptions {
@@ -44,31 +44,19 @@ export type EventFactory<Schemas extends EventSchemas> = <Type extends TypeOf<Sc
 export function createEventFactory<Schemas extends EventSchemas = {}>(
   options: EventFactoryOptions<Schemas>,
 ): EventFactory<Schemas> {
-  const fieldsOf = createEventFields(options);
-  return (type, data, given) => makeEvent(fieldsOf(type, data, given));
-}
-
-/**
- * The fields of a new event, its data checked by the catalogue and nothing else checked yet: for a page, whose worker
- * checks each event when it decodes it.
- *
- * @throws MillraceError as `Catalogue.check` does.
- */
-export function createEventFields<Schemas extends EventSchemas = {}>(
-  options: EventFactoryOptions<Schemas>,
-): EventFactory<Schemas> {
   const { source, ports, catalogue } = options;
   const nextId = createIds(ports);
-  return (type, data, given = {}) => ({
-    id: given.id ?? nextId(),
-    type,
-    data: (catalogue === undefined ? data : catalogue.check(type, data)) as typeof data,
-    timestamp: given.timestamp ?? ports.now(),
-    source: given.source ?? source,
-    priority: given.priority ?? Priority.normal,
-    correlationId: given.correlationId,
-    causationId: given.causationId,
-    subject: given.subject,
-    traceparent: given.traceparent,
-  });
+  return (type, data, given = {}) =>
+    makeEvent({
+      id: given.id ?? nextId(),
+      type,
+      data: (catalogue === undefined ? data : catalogue.check(type, data)) as typeof data,
+      timestamp: given.timestamp ?? ports.now(),
+      source: given.source ?? source,
+      priority: given.priority ?? DEFAULT_PRIORITY,
+      correlationId: given.correlationId,
+      causationId: given.causationId,
+      subject: given.subject,
+      traceparent: given.traceparent,
+    });
 }

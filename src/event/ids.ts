@@ -8,7 +8,6 @@ import type { Ports } from '../ports.ts';
 export type IdSource = () => string;
 
 const POOL_BYTES = 4096;
-const RANDOM_BYTES_PER_ID = 6;
 /** The counter starts in the lower half of its 30 bits, so that at least 2²⁹ ids fit in a ms. */
 const COUNTER_START_MASK = 0x1fff_ffff;
 const COUNTER_END = 0x4000_0000;
@@ -16,40 +15,40 @@ const COUNTER_END = 0x4000_0000;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 export function createIds(ports: Pick<Ports, 'now' | 'fillRandom'>): IdSource {
-  const pool = new Uint8Array(POOL_BYTES);
-  let used = POOL_BYTES;
+  const bytes = new Uint8Array(POOL_BYTES);
+  /** The pool's digits. */
+  let pool = '';
+  let used = 0;
   let lastMs = -1;
   let counter = 0;
   /** The first 13 characters, which ids of one ms share. */
   let prefix = '';
 
-  function take(bytes: number): number {
-    if (used + bytes > POOL_BYTES) {
-      ports.fillRandom(pool);
+  function random(digits: number): string {
+    if (used + digits > pool.length) {
+      ports.fillRandom(bytes);
+      pool = Array.from(bytes, (byte) => HEX[byte]).join('');
       used = 0;
     }
-    used += bytes;
-    return used - bytes;
+    return pool.slice(used, (used += digits));
   }
 
   function advance(): void {
     const now = ports.now();
     if (now > lastMs) {
       lastMs = now;
-      prefix = formatTime(lastMs);
-      const at = take(4);
-      const seed = (pool[at]! << 24) | (pool[at + 1]! << 16) | (pool[at + 2]! << 8) | pool[at + 3]!;
-      counter = seed & COUNTER_START_MASK;
-    } else if (++counter === COUNTER_END) {
+      counter = parseInt(random(8), 16) & COUNTER_START_MASK;
+    } else if (++counter < COUNTER_END) return;
+    else {
       lastMs++;
-      prefix = formatTime(lastMs);
       counter = 0;
     }
+    const digits = lastMs.toString(16).padStart(12, '0');
+    prefix = `${digits.slice(0, 8)}-${digits.slice(8)}-`;
   }
 
   return () => {
     advance();
-    const at = take(RANDOM_BYTES_PER_ID);
     const a = counter >>> 18; // 12 bits: rand_a
     const b = counter & 0x3ffff; // 18 bits: the start of rand_b, after the variant
     return (
@@ -60,19 +59,10 @@ export function createIds(ports: Pick<Ports, 'now' | 'fillRandom'>): IdSource {
       HEX[0x80 | (b >>> 12)]! +
       HEX[(b >>> 4) & 0xff]! +
       '-' +
-      HEX[((b & 0xf) << 4) | (pool[at]! & 0xf)]! +
-      HEX[pool[at + 1]!]! +
-      HEX[pool[at + 2]!]! +
-      HEX[pool[at + 3]!]! +
-      HEX[pool[at + 4]!]! +
-      HEX[pool[at + 5]!]!
+      HEX[b & 0xf]![1]! +
+      random(11)
     );
   };
-}
-
-function formatTime(ms: number): string {
-  const digits = ms.toString(16).padStart(12, '0');
-  return `${digits.slice(0, 8)}-${digits.slice(8)}-`;
 }
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

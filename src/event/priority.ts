@@ -6,6 +6,9 @@ export const Priority = { low: 1, normal: 2, high: 3, critical: 4 } as const sat
   Priority
 >;
 
+/** Of an event that does not say. */
+export const DEFAULT_PRIORITY: Priority = 2;
+
 export function isPriority(value: unknown): value is Priority {
   return value === 1 || value === 2 || value === 3 || value === 4;
 }

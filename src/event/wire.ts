@@ -4,7 +4,7 @@
  */
 import { MillraceError } from '../errors.ts';
 import { carriedLine, carryLine, eventLimits, invalidEvent, makeEvent, type Event } from './event.ts';
-import { Priority } from './priority.ts';
+import { DEFAULT_PRIORITY, type Priority } from './priority.ts';
 import { formatTimestamp, parseTimestamp } from './timestamp.ts';
 
 export interface WireEvent {
@@ -66,7 +66,7 @@ export function fromWire(wire: unknown, line?: string): Event {
       data: fields['data'],
       timestamp: readTimestamp(fields['timestamp']),
       source: fields['source'] as string,
-      priority: (fields['priority'] ?? Priority.normal) as Priority,
+      priority: (fields['priority'] ?? DEFAULT_PRIORITY) as Priority,
       correlationId: (fields['correlation_id'] ?? undefined) as string | undefined,
       causationId: (fields['causation_id'] ?? undefined) as string | undefined,
       subject: (fields['subject'] ?? undefined) as string | undefined,

@@ -10,8 +10,8 @@ const root = join(import.meta.dirname, '..', '..');
  * goals are 5 KiB and 16 KiB; a budget above its goal is what stands now.
  */
 const budgets = {
-  page: { goal: 5_120, budget: 5_984 },
-  worker: { goal: 16_384, budget: 30_848 },
+  page: { goal: 5_120, budget: 5_120 },
+  worker: { goal: 16_384, budget: 31_296 },
 } as const;
 
 /** Each entry alone, its imports inlined, without what is loaded from elsewhere. */

@@ -2,55 +2,67 @@ import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../src/errors.ts';
 import {
   CaptureBuffer,
+  captureLimits,
   type CaptureLimits,
   type Receipt,
 } from '../../workers/browser/capture-buffer.ts';
-import type { Appended } from '../../workers/browser/worker-api.ts';
+import type { Appended, HandedBatch } from '../../workers/browser/worker-api.ts';
 import { settle, SteppedPorts } from './sync-world.ts';
 
-const failed = (): MillraceError =>
-  new MillraceError('storage.failed', 'the disk is full', { log: 'device', operation: 'write' });
+/** A worker that answers when it is told to. */
+class SlowWorker {
+  readonly batches: HandedBatch[] = [];
+  readonly hurried: number[] = [];
+  readonly #answers: ((appended: Appended | MillraceError) => void)[] = [];
+  #lines = 0;
 
-/** A worker whose log keeps lines by their text, and fails as told. */
-class FakeLog {
-  readonly lines: string[] = [];
-  calls = 0;
-  /** For each call in turn: whether it fails, and whether its lines are in all the same. */
-  faults: ('lost' | 'applied' | 'refused' | undefined)[] = [];
-  always: 'lost' | undefined;
+  append(batch: HandedBatch): Promise<Appended> {
+    this.batches.push(batch);
+    return new Promise((resolve, reject) => {
+      this.#answers.push((answer) =>
+        answer instanceof MillraceError ? reject(answer) : resolve(answer),
+      );
+    });
+  }
 
-  async append(lines: readonly string[]): Promise<Appended> {
-    this.calls++;
-    const fault = this.faults.shift() ?? this.always;
-    if (fault === 'refused') {
-      const error = new MillraceError('event.conflict', 'other content', { id: lines[0]! }).toWire();
-      return { positions: lines.map(() => 0), failed: [{ index: 0, error }], head: 0, shed: 0 };
-    }
-    if (fault !== 'lost')
-      for (const line of lines) if (!this.lines.includes(line)) this.lines.push(line);
-    if (fault !== undefined) throw failed();
-    const positions = lines.map((line) => this.lines.indexOf(line) + 1);
-    return { positions, failed: [], head: Math.max(...positions), shed: 0 };
+  hurry(number: number): void {
+    this.hurried.push(number);
+  }
+
+  get lines(): readonly (readonly string[])[] {
+    return this.batches.map(({ lines }) => lines);
+  }
+
+  /** The first batch that is not answered: default, it is committed. */
+  async answer(answer?: Appended | MillraceError): Promise<void> {
+    const { lines } = this.batches[this.batches.length - this.#answers.length]!;
+    const positions = lines.map(() => ++this.#lines);
+    this.#answers.shift()!(answer ?? { positions, failed: [], shed: 0 });
+    await settle();
   }
 }
 
-function world(limits?: CaptureLimits) {
+const refused = (): Appended => {
+  const error = new MillraceError('event.conflict', 'other content', { id: 'a' }).toWire();
+  return { positions: [0, 1], failed: [{ index: 0, error }], shed: 0 };
+};
+
+function world(limits: CaptureLimits = captureLimits, maxBatch = 2) {
   const ports = new SteppedPorts();
-  const log = new FakeLog();
+  const worker = new SlowWorker();
   const settled: { failed: number; code: string | undefined }[] = [];
   const buffer = new CaptureBuffer({
     ports,
     flushMs: 50,
-    maxBatch: 2,
-    ...(limits && { limits }),
-    send: ({ lines }) => log.append(lines),
-    hurry: () => {},
+    maxBatch,
+    limits,
+    link: worker,
     onSettled: ({ failed }) => settled.push({ failed: failed.length, code: failed[0]?.error.code }),
-    onTrouble: () => {},
   });
+  const capture = (id: string, priority: 2 | 4 = 2): Receipt => buffer.add({ id, line: id, priority });
   const add = (...ids: string[]): Receipt[] =>
-    ids.map((id) => buffer.add(id, id, { urgent: false, brought: false }));
-  return { ports, log, settled, buffer, add };
+    ids.map((id) => capture(id, limits === captureLimits ? 2 : 4));
+  return { ports, worker, settled, buffer, capture, add };
 }
 
 /** What has become of a promise by now. */
@@ -64,119 +76,98 @@ async function outcome(promise: PromiseLike<unknown>): Promise<string> {
   return now;
 }
 
-describe('a batch whose commit fails in the storage', () => {
-  it.each(['lost', 'applied'] as const)(
-    'is kept and tried again until it is in, once: %s',
-    async (fault) => {
-      const { ports, log, settled, buffer, add } = world();
-      log.faults = [fault, fault, fault];
-      const [a, b] = add('a', 'b');
-      const flushed = buffer.flush();
-      expect(await outcome(a!)).toBe('pending');
-      expect(await outcome(flushed)).toBe('pending');
-      expect(buffer.held).toBe(2);
-      expect(buffer.trouble).toMatchObject({ code: 'storage.failed' });
-      await ports.until(() => settled.length === 1);
-      await flushed;
-      expect([await a, await b]).toEqual([
-        { id: 'a', position: 1 },
-        { id: 'b', position: 2 },
-      ]);
-      expect(log.lines).toEqual(['a', 'b']);
-      expect([settled, buffer.held, buffer.trouble]).toEqual([
-        [{ failed: 0, code: undefined }],
-        0,
-        undefined,
-      ]);
-    },
+async function failure(promise: Promise<void>): Promise<string> {
+  return promise.then(
+    () => 'none',
+    (error: MillraceError) => error.code,
   );
+}
 
-  it('keeps what is captured meanwhile behind it, in order', async () => {
-    const { ports, log, buffer, add } = world();
-    log.faults = ['lost', 'lost', 'lost', 'lost'];
-    add('a', 'b');
-    await settle();
-    add('c', 'd');
-    add('e');
-    buffer.send();
-    await ports.until(() => buffer.held === 0);
-    expect(log.lines).toEqual(['a', 'b', 'c', 'd', 'e']);
+describe('what is captured is handed over', () => {
+  it('when there is enough of it, in the order of the captures', () => {
+    const { worker, add } = world();
+    add('a', 'b', 'c', 'd', 'e');
+    expect(worker.lines).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
+    expect(worker.batches.map(({ number }) => number)).toEqual([0, 1]);
   });
 
-  it('comes before those that were captured after it, though it failed after them', async () => {
-    const { ports, log, buffer, add } = world();
-    let failFirst: (() => void) | undefined;
-    const append = log.append.bind(log);
-    log.append = async (lines) => {
-      if (failFirst !== undefined) return append(lines);
-      await new Promise<void>((resolve) => (failFirst = resolve));
-      throw failed();
-    };
-    log.faults = ['lost'];
-    add('a', 'b', 'c', 'd');
-    await settle();
-    failFirst!();
-    await ports.until(() => buffer.held === 0);
-    expect(log.lines).toEqual(['a', 'b', 'c', 'd']);
+  it('when there are enough characters of it', () => {
+    const { worker, add } = world();
+    const long = 'x'.repeat(300_000);
+    add(long);
+    expect(worker.lines).toEqual([[long]]);
   });
 
-  it('is tried less and less often, every five seconds at the longest', async () => {
-    const { ports, log, add } = world();
-    log.always = 'lost';
-    add('a', 'b');
-    await settle();
-    const start = ports.now();
-    for (let step = 0; step < 200; step++) await ports.step();
-    const each = (ports.now() - start) / log.calls;
-    expect(each).toBeGreaterThan(1_000);
-    expect(each).toBeLessThan(5_000);
-  });
-
-  it('is handed over at once, with all behind it, when the page goes away', async () => {
-    const { log, buffer, add } = world();
-    log.faults = ['lost'];
-    add('a', 'b');
-    await settle();
-    add('c', 'd', 'e');
-    buffer.sendAll();
-    expect(log.lines).toEqual(['a', 'b', 'c', 'd', 'e']);
-    await settle();
-    expect(buffer.held).toBe(0);
-  });
-
-  it('is tried a last time at the end, and then its receipts reject: none is left pending', async () => {
-    const { ports, log, buffer, settled, add } = world();
-    log.always = 'lost';
-    const [a] = add('a', 'b');
-    const [c] = add('c');
-    await settle();
-    buffer.end();
-    expect([await outcome(a!), await outcome(c!)]).toEqual(['storage.failed', 'storage.failed']);
-    expect(settled.reduce((sum, { failed }) => sum + failed, 0)).toBe(3);
+  it('when its time is up, and the time of no earlier batch counts', async () => {
+    const { ports, worker, add } = world();
+    add('a');
+    expect(worker.batches).toEqual([]);
+    await ports.step();
+    expect(worker.lines).toEqual([['a']]);
+    add('b', 'c', 'd');
+    expect(ports.timers).toBe(1);
+    await ports.step();
+    expect(worker.lines).toEqual([['a'], ['b', 'c'], ['d']]);
     expect(ports.timers).toBe(0);
+  });
+
+  it('at once where it is critical, with what was captured before it', () => {
+    const { worker, capture, add } = world();
+    add('a');
+    capture('b', 4);
+    capture('c', 4);
+    expect(worker.lines).toEqual([['a', 'b'], ['c']]);
+  });
+
+  it('at the end of the task in which a receipt is awaited, with all of that task', async () => {
+    const { worker, capture } = world(captureLimits, 100);
+    void capture('a').then(() => {});
+    capture('b');
+    await settle();
+    expect(worker.batches).toEqual([{ number: 0, lines: ['a', 'b'], hurry: true }]);
   });
 });
 
-describe('what is captured while batches are on their way', () => {
-  it('waits, and goes in one: two calls are under way at the most', async () => {
-    const { log, buffer, add } = world();
-    const batches: number[] = [];
-    const answer: (() => void)[] = [];
-    const append = log.append.bind(log);
-    log.append = async (lines) => {
-      batches.push(lines.length);
-      await new Promise<void>((resolve) => answer.push(resolve));
-      return append(lines);
-    };
-    const ids = Array.from({ length: 11 }, (_, n) => `event-${n}`);
-    add(...ids);
-    expect(batches).toEqual([2, 2]);
-    for (const next of answer.splice(0)) next();
+describe('a receipt', () => {
+  it('is the position of its event', async () => {
+    const { worker, add } = world();
+    const [a, b, c] = add('a', 'b', 'c');
+    const all = Promise.all([a, b, c]);
     await settle();
-    expect(batches).toEqual([2, 2, 7]);
-    for (const next of answer.splice(0)) next();
-    await settle();
-    expect([log.lines, buffer.held]).toEqual([ids, 0]);
+    await worker.answer();
+    await worker.answer();
+    expect(await all).toEqual([
+      { id: 'a', position: 1 },
+      { id: 'b', position: 2 },
+      { id: 'c', position: 3 },
+    ]);
+  });
+
+  it('that is awaited while its batch is on its way makes it hurry, once', async () => {
+    const { worker, add } = world();
+    const [a, b] = add('a', 'b');
+    expect(worker.batches[0]!.hurry).toBe(false);
+    expect([await outcome(a!), await outcome(b!)]).toEqual(['pending', 'pending']);
+    expect(worker.hurried).toEqual([0]);
+  });
+
+  it('rejects alone where its event was refused', async () => {
+    const { worker, settled, add } = world();
+    const [a, b] = add('a', 'b');
+    await worker.answer(refused());
+    expect([await outcome(a!), await outcome(b!)]).toEqual(['event.conflict', 'resolved']);
+    expect(settled).toEqual([{ failed: 1, code: 'event.conflict' }]);
+  });
+
+  it('rejects with all of its batch where there is no worker any more: none is left pending', async () => {
+    const { worker, settled, buffer, add } = world();
+    const [a, b] = add('a', 'b');
+    await worker.answer(new MillraceError('disposed', 'gone', { what: 'client' }));
+    expect([await outcome(a!), await outcome(b!)]).toEqual(['disposed', 'disposed']);
+    expect([settled, buffer.held]).toEqual([[{ failed: 2, code: 'disposed' }], 0]);
   });
 });
 
@@ -185,41 +176,58 @@ describe('what a page holds', () => {
     ['events', { events: 4, characters: 1_000 }, 'capture.events'],
     ['characters', { events: 1_000, characters: 4 }, 'capture.characters'],
   ])('is bounded in %s: the newest are refused, the others stay', async (_, limits, limit) => {
-    const { ports, log, buffer, add } = world(limits);
-    log.always = 'lost';
+    const { worker, buffer, add } = world(limits);
     add('a', 'b', 'c', 'd');
-    await settle();
     expect(() => add('e')).toThrow(
       expect.objectContaining({
         code: 'limit.exceeded',
         details: { limit, maximum: 4, actual: 5 },
       }),
     );
-    log.always = undefined;
-    await ports.until(() => buffer.held === 0);
-    expect(log.lines).toEqual(['a', 'b', 'c', 'd']);
+    expect(buffer.held).toBe(4);
+    await worker.answer();
     expect(add('e')).toHaveLength(1);
+    expect(worker.lines).toEqual([['a'], ['b'], ['c'], ['d'], ['e']]);
+  });
+
+  it('is kept free of low priorities first', () => {
+    const { capture, add } = world({ events: 10, characters: 1_000 });
+    add('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
+    expect(() => capture('i')).toThrow(expect.objectContaining({ code: 'limit.exceeded' }));
+    expect(capture('i', 4).id).toBe('i');
   });
 });
 
 describe('a flush', () => {
+  it('hands over what is held, hurries it, and waits for it', async () => {
+    const { worker, buffer, add } = world();
+    add('a', 'b', 'c');
+    const flushed = buffer.flush();
+    expect([worker.lines, worker.hurried]).toEqual([[['a', 'b'], ['c']], [1]]);
+    await worker.answer();
+    expect(await outcome(flushed)).toBe('pending');
+    add('d', 'e');
+    await worker.answer();
+    expect(await outcome(flushed)).toBe('resolved');
+  });
+
   it('rejects with what was refused since the last, even before it was called, and only once', async () => {
-    const { log, buffer, add } = world();
-    log.faults = ['refused'];
+    const { worker, buffer, add } = world();
     add('a', 'b');
-    await settle();
+    await worker.answer(refused());
     await expect(buffer.flush()).rejects.toMatchObject({ code: 'event.conflict' });
     await buffer.flush();
-    log.faults = ['refused'];
     add('c', 'd');
-    const both = [buffer.flush(), buffer.flush()];
-    expect(await Promise.all(both.map(outcome))).toEqual(['event.conflict', 'event.conflict']);
+    const both = Promise.all([buffer.flush(), buffer.flush()].map(failure));
+    await worker.answer(refused());
+    expect(await both).toEqual(['event.conflict', 'event.conflict']);
     await buffer.flush();
   });
 
   it('tells of an event that was refused before it came into a batch', async () => {
     const { buffer } = world();
-    buffer.refused(new MillraceError('disposed', 'gone', { what: 'client' }).toWire());
+    const receipt = buffer.refuse('a', new MillraceError('disposed', 'gone', { what: 'client' }));
+    expect([receipt.id, await outcome(receipt)]).toEqual(['a', 'disposed']);
     await expect(buffer.flush()).rejects.toMatchObject({ code: 'disposed' });
   });
 });

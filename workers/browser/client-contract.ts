@@ -36,7 +36,7 @@ export interface ConnectOptions<Schemas extends EventSchemas = {}> {
    * The log's room, in characters of events. Default: 50 Mi. Events of low priority are taken while less than 70 % of it is
    * filled, normal ones up to 80 %, high ones up to 90 %, and critical ones to its end. What is shed says so by its receipt
    * (`limit.exceeded`), and is counted in `dropped`; what is in the log stays. So too where the browser's quota is used up
-   * and the page holds what the log cannot take.
+   * and what the log cannot take is held in memory.
    */
   readonly maxBytes?: number;
   /**
@@ -52,7 +52,7 @@ export interface ConnectOptions<Schemas extends EventSchemas = {}> {
   readonly consent?: 'granted' | 'required';
   /**
    * What is captured before the visitor has decided: refused, with `consent.missing` by its receipt and counted in
-   * `rejected`; or held in the page's memory, and kept once consent is given. Default: `drop`.
+   * `rejected`; or held in memory, and kept once consent is given. Default: `drop`.
    */
   readonly beforeConsent?: 'drop' | 'hold';
   /**

@@ -22,7 +22,7 @@ export type { RedriveOptions } from '../../src/sync/redrive.ts';
 export function connect<const Schemas extends EventSchemas = {}>(
   options: ConnectOptions<Schemas>,
 ): Client<Schemas> {
-  return new PageClient(options, options.worker ?? defaultWorker);
+  return new PageClient({ ...options, worker: options.worker ?? defaultWorker });
 }
 
 /** In this form bundlers know a worker and bundle it: they take the source in place of the built file. */

@@ -5,8 +5,9 @@
 import { MillraceError } from '../../src/errors.ts';
 import { openIndexedDb } from '../../src/storage/indexeddb.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import type { OnStatus } from './answers.ts';
 import { noteInJournal, readJournalState, sweepJournal } from './journal-state.ts';
-import { startingStatus, type LogSettings, type OnStatus } from './worker-api.ts';
+import { startingStatus, type LogSettings } from './worker-api.ts';
 
 export type Decision = 'granted' | 'withdrawn';
 

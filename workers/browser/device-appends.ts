@@ -4,13 +4,21 @@
  */
 import { hasCode, MillraceError, type WireError } from '../../src/errors.ts';
 import type { Event } from '../../src/event/event.ts';
+import { isUuidV7, timeOfUuidV7 } from '../../src/event/ids.ts';
 import { decodeLine } from '../../src/event/wire.ts';
 import type { CommitResult, Position, Storage } from '../../src/storage/storage.ts';
 import { countOnce } from '../../src/sync/tally.ts';
-import { AppendOrder } from './append-order.ts';
+import { consentMissing } from './consent.ts';
 import type { DeviceBudget } from './device-budget.ts';
 import type { Journal } from './journal.ts';
-import type { Appended } from './worker-api.ts';
+import type { Appended, HandedBatch } from './worker-api.ts';
+
+/** A page's batch whose lines are decoded. */
+export interface Batch extends HandedBatch {
+  /** Of each line in turn; an error where it is no event. */
+  readonly events: readonly (Event | MillraceError)[];
+  readonly characters: number;
+}
 
 export interface DeviceAppendsOptions {
   readonly storage: Storage;
@@ -22,9 +30,7 @@ export interface DeviceAppendsOptions {
 
 export class DeviceAppends {
   readonly #options: DeviceAppendsOptions;
-  readonly #order = new AppendOrder();
-  #running = 0;
-  #onSettled = (): void => {};
+  #settled: Promise<void> = Promise.resolve();
   #shed = 0;
   #count = 0;
 
@@ -42,22 +48,25 @@ export class DeviceAppends {
     return this.#shed;
   }
 
-  /** All in one transaction. */
-  async append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
-    this.#running++;
-    try {
-      return await this.#order.run(number, () => this.#append(lines, separately));
-    } catch (error) {
-      if (isQuota(error)) this.#options.onFull();
-      throw error;
-    } finally {
-      if (--this.#running === 0) this.#onSettled();
-    }
+  /**
+   * One after another, all in one transaction. Of each batch in turn what came of it.
+   *
+   * @param forgottenAt What was captured until then is not to be kept, in ms since the Unix epoch.
+   */
+  append(batches: readonly Batch[], forgottenAt: number): Promise<readonly Appended[]> {
+    const appended = this.#append(batches, forgottenAt);
+    this.#settled = appended.then(
+      () => {},
+      (error) => {
+        if (isQuota(error)) this.#options.onFull();
+      },
+    );
+    return appended;
   }
 
-  /** Resolves once no batch is on its way. */
-  async settled(): Promise<void> {
-    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
+  /** Resolves once nothing is on its way. */
+  get settled(): Promise<void> {
+    return this.#settled;
   }
 
   async countShed(): Promise<void> {
@@ -67,25 +76,26 @@ export class DeviceAppends {
     this.#shed -= count;
   }
 
-  async #append(lines: readonly string[], separately: boolean): Promise<Appended> {
-    const batch = lines.map((line) => this.#take(line));
-    const events = batch.filter((event): event is Event => !(event instanceof MillraceError));
-    const outcome = appended(batch, await this.#commit(events, separately));
-    this.#options.journal?.write(outcome.positions, lines);
-    this.#count++;
-    this.#shed += outcome.shed;
-    return outcome;
+  async #append(batches: readonly Batch[], forgottenAt: number): Promise<readonly Appended[]> {
+    const taken = batches.map(({ events }) => events.map((event) => this.#take(event, forgottenAt)));
+    const events = taken.flat().filter((event): event is Event => !(event instanceof MillraceError));
+    const places = (await this.#commit(events)).values();
+    const outcomes = taken.map((batch) => appended(batch, places));
+    this.#options.journal?.write(
+      outcomes.flatMap(({ positions }) => positions),
+      batches.flatMap(({ lines }) => lines),
+    );
+    this.#count += batches.length;
+    for (const { shed } of outcomes) this.#shed += shed;
+    return outcomes;
   }
 
-  async #commit(
-    events: readonly Event[],
-    separately: boolean,
-  ): Promise<readonly (Position | MillraceError)[]> {
+  async #commit(events: readonly Event[]): Promise<readonly (Position | MillraceError)[]> {
     const { storage, budget } = this.#options;
     try {
-      const [together] = separately ? [] : await storage.commit([{ events }]);
+      const [together] = await storage.commit([{ events }]);
       if (together?.ok) return together.positions;
-      // Refused as one: the events go one by one, so that the one to blame is the only one to fail.
+      // Refused as one, as where an id was brought that another event has: they go one by one, so that it alone fails.
       return (await storage.commit(events.map((event) => ({ events: [event] })))).map(placeOf);
     } catch (error) {
       budget.giveBack(events);
@@ -93,14 +103,31 @@ export class DeviceAppends {
     }
   }
 
-  #take(line: string): Event | MillraceError {
-    try {
-      const event = decodeLine(line);
-      return this.#options.budget.take(event) ?? event;
-    } catch (error) {
-      return error as MillraceError;
-    }
+  #take(event: Event | MillraceError, forgottenAt: number): Event | MillraceError {
+    if (event instanceof MillraceError) return event;
+    return isForgotten(event, forgottenAt)
+      ? consentMissing('withdrawn')
+      : (this.#options.budget.take(event) ?? event);
   }
+}
+
+export function decodeBatch(batch: HandedBatch): Batch {
+  const { lines } = batch;
+  const characters = lines.reduce((sum, { length }) => sum + length, 0);
+  return { ...batch, events: lines.map(decode), characters };
+}
+
+function decode(line: string): Event | MillraceError {
+  try {
+    return decodeLine(line);
+  } catch (error) {
+    return error as MillraceError;
+  }
+}
+
+/** As the event's own id says; one that was brought does not say. */
+function isForgotten({ id }: Event, forgottenAt: number): boolean {
+  return forgottenAt > 0 && isUuidV7(id) && timeOfUuidV7(id) <= forgottenAt;
 }
 
 function isQuota(error: unknown): boolean {
@@ -111,23 +138,20 @@ function placeOf(result: CommitResult): Position | MillraceError {
   return result.ok ? result.positions[0]! : result.error;
 }
 
+/** `places`: of the events that went to the storage, in turn. */
 function appended(
   batch: readonly (Event | MillraceError)[],
-  places: readonly (Position | MillraceError)[],
+  places: Iterator<Position | MillraceError>,
 ): Appended {
   const failed: { index: number; error: WireError }[] = [];
-  let head = 0;
   let shed = 0;
-  let committed = 0;
   const positions = batch.map((event, index) => {
-    const place = event instanceof MillraceError ? event : places[committed++]!;
-    if (typeof place === 'number') {
-      head = Math.max(head, place);
-      return place;
-    }
+    const place =
+      event instanceof MillraceError ? event : (places.next().value as typeof event | Position);
+    if (typeof place === 'number') return place;
     if (hasCode(place, 'limit.exceeded') && place.details.limit === 'log.room') shed++;
-    failed.push({ index, error: place.toWire() });
+    failed.push({ index, error: (place as MillraceError).toWire() });
     return 0;
   });
-  return { positions, failed, head, shed };
+  return { positions, failed, shed };
 }

@@ -4,7 +4,7 @@
  */
 import type { WireError } from '../../src/errors.ts';
 import { hostFetch, hostPorts, type Undo } from '../../src/ports.ts';
-import type { Query, Storage } from '../../src/storage/storage.ts';
+import type { Page, Query, Storage } from '../../src/storage/storage.ts';
 import { createAsk } from '../../src/sync/http-ask.ts';
 import { httpPushTransport } from '../../src/sync/http-transport.ts';
 import { readProgress } from '../../src/sync/progress.ts';
@@ -12,8 +12,9 @@ import type { PushStatus } from '../../src/sync/push-status.ts';
 import { randomId } from '../../src/sync/random-id.ts';
 import { resendDeadLetters, type RedriveOptions } from '../../src/sync/redrive.ts';
 import type { WindowRange } from '../../src/windows/windowed-view.ts';
+import type { OnStatus } from './answers.ts';
 import { Coalesced } from './coalesced.ts';
-import { DeviceAppends } from './device-appends.ts';
+import { DeviceAppends, type Batch } from './device-appends.ts';
 import { DeviceBudget } from './device-budget.ts';
 import { DeviceUpkeep } from './device-upkeep.ts';
 import { DeviceWindows } from './device-windows.ts';
@@ -24,10 +25,8 @@ import { TabChannel, type TabHint } from './tab-channel.ts';
 import {
   asWireError,
   type Appended,
-  type LinePage,
   type LogSettings,
   type LogStatus,
-  type OnStatus,
   type Windows,
 } from './worker-api.ts';
 
@@ -116,14 +115,16 @@ export class DeviceLog {
     this.#publish.ask();
   }
 
-  append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
+  append(batches: readonly Batch[], forgottenAt: number): Promise<readonly Appended[]> {
     // Whatever came of it: the status tells, and the room is measured again.
-    return this.#appends.append(lines, separately, number).finally(() => this.#publish.ask());
+    return this.#appends.append(batches, forgottenAt).finally(() => this.#publish.ask());
   }
 
-  async query(query: Query): Promise<LinePage> {
-    const { events, next, more, head } = await this.#storage.read(query);
-    return { lines: events.map(({ position, line }) => [position, line]), next, more, head };
+  /** Decoded, for it goes to the page. */
+  async query(query: Query): Promise<Page> {
+    const page = await this.#storage.read(query);
+    const events = page.events.map(({ position, line, event }) => ({ position, line, event }));
+    return { ...page, events };
   }
 
   windows(range: WindowRange): Promise<Windows> {
@@ -174,7 +175,7 @@ export class DeviceLog {
     await this.#leader?.stop();
     this.#channel.close();
     await this.#storage.close();
-    await this.#appends.settled();
+    await this.#appends.settled;
     return this.#journal?.close(keep) ?? [];
   }
 

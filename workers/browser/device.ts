@@ -7,9 +7,12 @@ import { hostPorts } from '../../src/ports.ts';
 import { openIndexedDb } from '../../src/storage/indexeddb.ts';
 import { openMemorySegments } from '../../src/storage/memory-segments.ts';
 import type { Storage } from '../../src/storage/storage.ts';
-import { Consent, consentMissing, type Decision } from './consent.ts';
+import type { OnStatus } from './answers.ts';
+import { Consent, type Decision } from './consent.ts';
+import type { Batch } from './device-appends.ts';
 import { DeviceLog } from './device-log.ts';
 import { Forgetting, hasPending } from './forgetting.ts';
+import { Intake } from './intake.ts';
 import { Journal } from './journal.ts';
 import type { JournalFile } from './journal-folder.ts';
 import { sweepJournal } from './journal-state.ts';
@@ -17,8 +20,9 @@ import {
   startingStatus,
   type Appended,
   type Forgotten,
+  type HandedBatch,
   type LogSettings,
-  type OnStatus,
+  type LogStatus,
   type Windows,
 } from './worker-api.ts';
 
@@ -31,6 +35,12 @@ export class Device {
   readonly #onStatus: OnStatus;
   readonly #consent: Consent;
   readonly #forgetting: Forgetting;
+  readonly #intake = new Intake(
+    hostPorts,
+    (batches) => this.#append(batches),
+    () => this.#tell(...this.#status),
+  );
+  #status: Parameters<OnStatus> = [startingStatus(), 0];
   #log: Promise<DeviceLog>;
   /** Where the log is in no database. */
   #memory: Storage | undefined;
@@ -56,18 +66,8 @@ export class Device {
     return this.#log;
   }
 
-  async append(lines: readonly string[], separately: boolean, number: number): Promise<Appended> {
-    if (capturedAt(lines[0]!) <= this.#forgottenAt) throw consentMissing('withdrawn');
-    const opened = this.#log;
-    const log = await opened;
-    try {
-      const appended = await log.append(lines, separately, number);
-      this.#appends++;
-      return appended;
-    } catch (error) {
-      if (this.#log === opened || !hasCode(error, 'storage.closed')) throw error;
-      return this.append(lines, separately, number);
-    }
+  append(batch: HandedBatch): Promise<Appended> {
+    return this.#intake.add(batch);
   }
 
   async watchWindows(onRevised: (revised: Windows) => void): Promise<void> {
@@ -95,10 +95,24 @@ export class Device {
   async close(): Promise<void> {
     this.#consent.close();
     this.#forgetting.stop();
+    await this.#intake.close();
     await this.#log.then(
       (log) => log.close(),
       () => {},
     );
+  }
+
+  async #append(batches: readonly Batch[]): Promise<readonly Appended[]> {
+    const opened = this.#log;
+    const log = await opened;
+    try {
+      const appended = await log.append(batches, this.#forgottenAt);
+      this.#appends += batches.length;
+      return appended;
+    } catch (error) {
+      if (this.#log === opened || !hasCode(error, 'storage.closed')) throw error;
+      return this.#append(batches);
+    }
   }
 
   #changed(forgottenAt: number): void {
@@ -146,7 +160,7 @@ export class Device {
 
   /**
    * Waits as long as another tab holds an older version, and for a while where the database fails: what is captured
-   * meanwhile waits in the page, for a receipt that is given in memory holds no longer than the page.
+   * meanwhile waits, for a receipt that is given in memory holds no longer than the page.
    */
   async #openDatabase(): Promise<Storage> {
     const { log, durability } = this.#settings;
@@ -178,15 +192,15 @@ export class Device {
       inMemory: error?.toWire(),
       settings: this.#settings,
       online: navigator.onLine,
-      onStatus: (status, appends) => this.#onStatus(status, before + appends),
+      onStatus: (status, appends) => this.#tell(status, before + appends),
     });
     if (this.#onWindows !== undefined) log.watchWindows(this.#onWindows);
     return log;
   }
-}
 
-/** In ms since the Unix epoch, as the event's id (UUIDv7, RFC 9562) says; an id that was brought does not say. */
-function capturedAt(line: string): number {
-  const [, high, low] = /^\{"id":"([0-9a-f]{8})-([0-9a-f]{4})-7/.exec(line) ?? [];
-  return high === undefined ? Infinity : parseInt(high + low!, 16);
+  #tell(status: LogStatus, appends: number): void {
+    this.#status = [status, appends];
+    const { trouble } = this.#intake;
+    this.#onStatus({ ...status, ...(trouble && { lastError: trouble.toWire() }) }, appends);
+  }
 }

@@ -6,7 +6,7 @@
  * the status go without it: batches that nobody waits for are answered together, with the status that comes of them.
  */
 import { isWireError, MillraceError, type WireError } from '../../src/errors.ts';
-import type { Position, Query } from '../../src/storage/storage.ts';
+import type { Page, Position, Query } from '../../src/storage/storage.ts';
 import type { DeadLetter, DeadLetterOptions } from '../../src/sync/dead-letter.ts';
 import type { PushState } from '../../src/sync/push-status.ts';
 import type { RedriveOptions } from '../../src/sync/redrive.ts';
@@ -40,18 +40,8 @@ export interface Appended {
   /** Of each line in turn; 0 where it failed. */
   readonly positions: readonly Position[];
   readonly failed: readonly { readonly index: number; readonly error: WireError }[];
-  /** The log's last position, as far as this batch tells. */
-  readonly head: Position;
   /** Of the failed, how many were shed for want of room. */
   readonly shed: number;
-}
-
-/** A page of the log whose events are still lines. */
-export interface LinePage {
-  readonly lines: readonly (readonly [position: Position, line: string])[];
-  readonly next: Position;
-  readonly more: boolean;
-  readonly head: Position;
 }
 
 /**
@@ -103,36 +93,38 @@ export interface Wiped {
 
 /** What is known before the log is open. */
 export function startingStatus(): LogStatus {
-  const counts = { committed: 0, waiting: 0, acknowledged: 0, rejected: 0, dropped: 0, bytes: 0 };
-  const { onLine: online } = navigator;
-  return { ...counts, storage: 'indexeddb', guarded: false, online, leader: false, state: 'starting' };
+  return {
+    committed: 0,
+    waiting: 0,
+    acknowledged: 0,
+    rejected: 0,
+    dropped: 0,
+    bytes: 0,
+    storage: 'indexeddb',
+    guarded: false,
+    online: navigator.onLine,
+    leader: false,
+    state: 'starting',
+  };
 }
 
-/** With how many appends of this worker the status counts. */
-export type OnStatus = (status: LogStatus, appends: number) => void;
-
-/**
- * A batch: `number` rises with the page's batches, and one that fails in the storage holds up those behind it until it has
- * come again. `separately`: ids were brought that may collide, and a collision must fail its own event alone.
- */
+/** A batch: `number` rises with the page's batches. */
 export interface HandedBatch {
   readonly number: number;
   readonly lines: readonly string[];
-  readonly separately: boolean;
+  /** Somebody waits for it. Else it may be answered a little later, with others. */
+  readonly hurry: boolean;
 }
 
-/** What a page hands its worker. Of all up to the batch `hurry` the page wants to hear as soon as they are committed. */
-export interface Handed {
-  readonly batch?: HandedBatch | undefined;
-  readonly hurry?: number | undefined;
-}
+/** What a page hands its worker: a batch, or the number of one that somebody waits for by now, as for all before it. */
+export type Handed = HandedBatch | number;
 
 export type Answer = readonly [number: number, outcome: Outcome<Appended>];
 
-/** What a worker tells its page. */
+/** What a worker tells its page: the status counts what the answers tell of. */
 export interface Told {
   readonly answers: readonly Answer[];
-  readonly status?: readonly [status: LogStatus, appends: number] | undefined;
+  readonly status: LogStatus;
 }
 
 export type Windows = readonly WindowResult<Count>[];
@@ -141,12 +133,13 @@ export type Windows = readonly WindowResult<Count>[];
 export interface WorkerCalls {
   /** Opens the log. What is asked before waits for it, and fails with it. */
   open(settings: LogSettings): Promise<void>;
-  query(query: Query): Promise<LinePage>;
-  windows(range: WindowRange): Promise<Windows>;
+  /** Its events are plain data. */
+  query(query?: Query): Promise<Page>;
+  windows(range?: WindowRange): Promise<Windows>;
   watchWindows(onRevised: (results: Windows) => void): Promise<void>;
-  deadLetters(options: DeadLetterOptions): Promise<readonly DeadLetter[]>;
-  dropDeadLetters(options: RedriveOptions): Promise<number>;
-  resendDeadLetters(options: RedriveOptions): Promise<number>;
+  deadLetters(options?: DeadLetterOptions): Promise<readonly DeadLetter[]>;
+  dropDeadLetters(options?: RedriveOptions): Promise<number>;
+  resendDeadLetters(options?: RedriveOptions): Promise<number>;
   setOffline(offline: boolean): Promise<void>;
   /** For all tabs, and until it is decided anew. */
   decide(consent: 'granted' | 'withdrawn'): Promise<void>;

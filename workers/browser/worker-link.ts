@@ -8,7 +8,7 @@ import type {
   Handed,
   HandedBatch,
   LogSettings,
-  OnStatus,
+  LogStatus,
   Outcome,
   Told,
   WorkerCall,
@@ -28,13 +28,13 @@ export class WorkerLink {
   readonly #waiting = new Map<unknown, Settle>();
   #ended: MillraceError | undefined;
 
-  constructor(worker: Worker, onStatus: OnStatus) {
+  constructor(worker: Worker, onStatus: (status: LogStatus) => void) {
     this.#worker = worker;
     this.#remote = wrap(worker) as unknown as WorkerCall & ProxyMethods;
     worker.addEventListener('message', ({ data }: MessageEvent<Partial<Told>>) => {
       // Comlink's own answers have none.
+      if (data.status) onStatus(data.status);
       for (const [number, outcome] of data.answers ?? []) this.#waiting.get(number)?.(outcome);
-      if (data.status) onStatus(...data.status);
     });
   }
 
@@ -69,14 +69,13 @@ export class WorkerLink {
   }
 
   /** Rejects as `call` does. */
-  append(batch: HandedBatch, hurry: boolean): Promise<Appended> {
-    const { number } = batch;
-    return this.#ask(() => this.#hand({ batch, hurry: hurry ? number : undefined }), number);
+  append(batch: HandedBatch): Promise<Appended> {
+    return this.#ask(() => this.#hand(batch), batch.number);
   }
 
   /** Somebody waits for the batch, and for those before it. */
   hurry(number: number): void {
-    this.#hand({ hurry: number });
+    this.#hand(number);
   }
 
   /** A call whose answer nobody waits for. */
@@ -86,10 +85,8 @@ export class WorkerLink {
 
   /** Closes the log and ends the worker, within a bounded time. */
   async dispose(): Promise<void> {
-    if (this.#ended === undefined) {
-      const closed = this.call('close').catch(() => {});
-      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSE_MS))]);
-    }
+    const closed = this.call('close').catch(() => {});
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSE_MS))]);
     this.#end(disposed());
     this.#remote[releaseProxy]();
     this.#worker.terminate();

@@ -2,11 +2,11 @@
 import { expose } from 'comlink';
 import { hasCode, MillraceError } from '../../src/errors.ts';
 import { hostPorts } from '../../src/ports.ts';
-import type { Query } from '../../src/storage/storage.ts';
+import type { Page, Query } from '../../src/storage/storage.ts';
 import { listDeadLetters, type DeadLetter, type DeadLetterOptions } from '../../src/sync/dead-letter.ts';
 import { dropDeadLetters, type RedriveOptions } from '../../src/sync/redrive.ts';
 import type { WindowRange } from '../../src/windows/windowed-view.ts';
-import { Answers } from './answers.ts';
+import { Answers, type OnStatus } from './answers.ts';
 import { Device } from './device.ts';
 import type { DeviceLog } from './device-log.ts';
 import {
@@ -15,9 +15,7 @@ import {
   type Forgotten,
   type Handed,
   type HandedBatch,
-  type LinePage,
   type LogSettings,
-  type OnStatus,
   type Windows,
   type WorkerCalls,
 } from './worker-api.ts';
@@ -40,15 +38,15 @@ class LogWorker implements WorkerCalls {
     }
   }
 
-  append({ lines, separately, number }: HandedBatch): Promise<Appended> {
-    return this.#opened().append(lines, separately, number);
+  append(batch: HandedBatch): Promise<Appended> {
+    return this.#opened().append(batch);
   }
 
-  async query(query: Query): Promise<LinePage> {
+  async query(query: Query = {}): Promise<Page> {
     return (await this.#log()).query(query);
   }
 
-  async windows(range: WindowRange): Promise<Windows> {
+  async windows(range: WindowRange = {}): Promise<Windows> {
     return (await this.#log()).windows(range);
   }
 
@@ -56,15 +54,15 @@ class LogWorker implements WorkerCalls {
     return this.#opened().watchWindows(onRevised);
   }
 
-  async deadLetters(options: DeadLetterOptions): Promise<readonly DeadLetter[]> {
+  async deadLetters(options: DeadLetterOptions = {}): Promise<readonly DeadLetter[]> {
     return listDeadLetters((await this.#log()).storage, options);
   }
 
-  async dropDeadLetters(options: RedriveOptions): Promise<number> {
+  async dropDeadLetters(options: RedriveOptions = {}): Promise<number> {
     return dropDeadLetters((await this.#log()).storage, options);
   }
 
-  async resendDeadLetters(options: RedriveOptions): Promise<number> {
+  async resendDeadLetters(options: RedriveOptions = {}): Promise<number> {
     return (await this.#log()).resendDeadLetters(options);
   }
 
@@ -106,11 +104,13 @@ function call(name: keyof WorkerCalls, ...asked: unknown[]): Promise<unknown> {
   return outcomeOf(() => run.apply(worker, asked));
 }
 
-addEventListener('message', ({ data }: MessageEvent<Handed>) => {
-  const { batch, hurry } = data;
-  if (hurry !== undefined) answers.hurry(hurry);
-  if (batch)
-    void outcomeOf(() => worker.append(batch)).then((outcome) => answers.add([batch.number, outcome]));
+addEventListener('message', ({ data }: MessageEvent<Handed | { readonly type: unknown }>) => {
+  if (typeof data === 'number') return answers.hurry(data);
+  // Comlink's own come to the same port.
+  if ('type' in data) return;
+  const { number, hurry } = data;
+  if (hurry) answers.hurry(number);
+  void outcomeOf(() => worker.append(data)).then((outcome) => answers.add([number, outcome]));
 });
 expose(call);
 addEventListener('online', () => void call('network', true));

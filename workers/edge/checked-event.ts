@@ -4,7 +4,7 @@
  */
 import { hasCode } from '../../src/errors.ts';
 import { eventLimits, makeEvent } from '../../src/event/event.ts';
-import { Priority } from '../../src/event/priority.ts';
+import { DEFAULT_PRIORITY } from '../../src/event/priority.ts';
 import { encodeLine, writeLine } from '../../src/event/wire.ts';
 import { problemsOf } from './parse.ts';
 import type { FieldProblem, ProblemCode } from './problem.ts';
@@ -65,7 +65,7 @@ function encode(event: NewEvent, { nextId, now, traceparent }: SoundDefaults): s
       data: event.data,
       timestamp: event.timestamp ?? now,
       source: event.source,
-      priority: event.priority ?? Priority.normal,
+      priority: event.priority ?? DEFAULT_PRIORITY,
       correlationId: event.correlation_id ?? undefined,
       causationId: event.causation_id ?? undefined,
       subject: event.subject ?? undefined,

@@ -4,7 +4,7 @@
  * is refused here goes to them. A property test holds both to the same answer.
  */
 import { eventLimits, isTraceparent, type Event } from '../../src/event/event.ts';
-import { isPriority, Priority } from '../../src/event/priority.ts';
+import { DEFAULT_PRIORITY, isPriority, type Priority } from '../../src/event/priority.ts';
 import { isStorableText } from '../../src/event/text.ts';
 import { parseTimestamp } from '../../src/event/timestamp.ts';
 import { objectionToId, objectionToSegment } from './acceptance.ts';
@@ -55,7 +55,7 @@ export function fieldsOf(given: SoundEvent, { nextId, now, traceparent }: SoundD
     data: given.data,
     timestamp: given.timestamp == null ? now : parseTimestamp(given.timestamp)!,
     source: given.source,
-    priority: given.priority ?? Priority.normal,
+    priority: given.priority ?? DEFAULT_PRIORITY,
     correlationId: given.correlation_id ?? undefined,
     causationId: given.causation_id ?? undefined,
     subject: given.subject ?? undefined,

@@ -1,6 +1,6 @@
 /** What outputs make of results, complete and checked: what is refused here would stop the whole commit later. */
 import { makeEvent, type Event } from '../../event/event.ts';
-import { Priority } from '../../event/priority.ts';
+import { DEFAULT_PRIORITY } from '../../event/priority.ts';
 import { encodeLine } from '../../event/wire.ts';
 import { checkCommits } from '../../storage/check-input.ts';
 import type { StoredValue } from '../../storage/storage.ts';
@@ -29,7 +29,7 @@ export function completer({ stream, id, at }: Completion): CompleteEvent {
       data: draft.data,
       timestamp: draft.timestamp ?? at,
       source: draft.source ?? `stream/${stream}`,
-      priority: draft.priority ?? Priority.normal,
+      priority: draft.priority ?? DEFAULT_PRIORITY,
       correlationId: draft.correlationId,
       causationId: draft.causationId,
       subject: draft.subject,
