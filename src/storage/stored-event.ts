@@ -8,7 +8,7 @@ export interface LineDecoder {
   decode(position: Position, line: string): Event | undefined;
 }
 
-/** An interface beside its class: a page that only shows events brings one of its own, without this decoder. */
+/** An interface beside its class: what crosses from a worker to its page is plain data. */
 export interface StoredEvent {
   readonly position: Position;
   /** The event in its wire form, as it was captured. */
