@@ -106,7 +106,9 @@ export class PageClient<Schemas extends EventSchemas> implements Client<Schemas>
   }
 
   status(): ClientStatus {
-    const lastError = this.#pageError ?? this.#log.lastError;
+    const { lastError: logError } = this.#log;
+    // A log that cannot write is the graver trouble: what it holds up is shed for it.
+    const lastError = logError?.code === 'storage.failed' ? logError : (this.#pageError ?? logError);
     return {
       ...this.#log,
       captured: this.#log.committed + this.#buffer.held,
