@@ -9,6 +9,7 @@ import { isWireError } from '../errors.ts';
 import type { EventSchemas } from '../event/catalogue.ts';
 import type { Event } from '../event/event.ts';
 import type { EventFactory } from '../event/factory.ts';
+import { eventAttributes, inSpan, isTraced, type Tracer } from '../monitor/tracing.ts';
 import type { Ports } from '../ports.ts';
 import { deadLetter, failedAgain, madeEventOf } from '../storage/dead-letters/dead-letter.ts';
 import type { DeadLetter, Failed } from '../storage/dead-letters/dead-letter.ts';
@@ -32,6 +33,7 @@ export interface DeliveryRunOptions {
   readonly order: CommitOrder;
   readonly letters: StoredDeadLetters;
   readonly counts: ServiceCounts;
+  readonly tracer?: Tracer | undefined;
 }
 
 /** `failed`: some of it has not run, and is to be asked for again. */
@@ -149,15 +151,39 @@ export class DeliveryRun {
     }
   }
 
+  /** In a span of its own, commit included, where the event's trace is recorded. */
   async #call(
+    step: Pick<Step, 'handler' | 'event'>,
+    attempt: number,
+    settle: Settle,
+  ): Promise<Committed> {
+    const { tracer } = this.#options;
+    const { event, handler } = step;
+    const { traceparent: parent } = event;
+    if (tracer === undefined || !isTraced(event)) return this.#attempt(step, attempt, settle, parent);
+    const attributes = {
+      ...eventAttributes(event),
+      'messaging.operation.type': 'process',
+      'millrace.handler': handler.name,
+      'millrace.attempt': attempt,
+    };
+    const options = { parent, kind: 'consumer', attributes } as const;
+    return inSpan(tracer, `handle ${event.type}`, options, ({ traceparent }) =>
+      this.#attempt(step, attempt, settle, traceparent),
+    );
+  }
+
+  async #attempt(
     { handler, event }: Pick<Step, 'handler' | 'event'>,
     attempt: number,
     settle: Settle,
+    traceparent: string | undefined,
   ): Promise<Committed> {
     const { storage, ports, make, order } = this.#options;
     for (let overtaken = 0; overtaken < MOST_OVERTAKEN; overtaken++) {
       const since = await order.since();
-      const transaction = new OpenTransaction({ storage, make, cause: event, attempt, since });
+      const cause = { event, traceparent };
+      const transaction = new OpenTransaction({ storage, make, cause, attempt, since });
       try {
         await callHandler(handler, event, transaction, ports);
       } finally {

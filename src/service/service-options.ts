@@ -1,6 +1,7 @@
 /** What a service is told when it is made. */
 import { checkNumber, invalidOption } from '../bus/event-handler.ts';
 import type { Catalogue, EventSchemas } from '../event/catalogue.ts';
+import type { Tracer } from '../monitor/tracing.ts';
 import type { Digest, Fetch, Ports } from '../ports.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Gap } from './service-status.ts';
@@ -41,6 +42,8 @@ export interface EventServiceOptions<Schemas extends EventSchemas = {}> {
   /** Events at the edge that stay in the log. Default: all: trim it where nothing else is made of it. */
   readonly keepEvents?: number;
   readonly onGap?: (gap: Gap) => void;
+  /** Records a span `handle {type}` for each call of a handler, of events whose trace is recorded. Default: nobody. */
+  readonly tracer?: Tracer;
   /** Default: the host's. */
   readonly fetch?: Fetch;
   /** Default: the host's. */

@@ -30,6 +30,8 @@ export interface HandlerTransaction {
    * @throws MillraceError as `Catalogue.check` does; `disposed` once the transaction has ended
    */
   publish(type: string, data: unknown, options?: EventOptions): Event;
+  /** The trace context of this call: for what it asks of others. Its events carry it by themselves. */
+  readonly traceparent: string | undefined;
   /** Which call this is for the event, from 1; failures count, and calls for a transaction that came too late do not. */
   readonly attempt: number;
   /** Aborted when the handler's time is over. */
@@ -51,7 +53,8 @@ const OWN_KEYS = /^(?:service|sync|dead[\w-]*)\//;
 export interface TransactionOptions {
   readonly storage: Storage;
   readonly make: EventFactory<EventSchemas>;
-  readonly cause: Event;
+  /** What is handled, and the trace context in which it is. */
+  readonly cause: { readonly event: Event; readonly traceparent: string | undefined };
   readonly attempt: number;
   /** Of the commits before it: see `CommitOrder`. */
   readonly since: number;
@@ -77,6 +80,10 @@ export class OpenTransaction implements HandlerTransaction {
     return this.controller.signal;
   }
 
+  get traceparent(): string | undefined {
+    return this.#options.cause.traceparent;
+  }
+
   async get<T = StoredValue>(key: string): Promise<T | undefined> {
     if (this.writes.has(key)) return this.writes.get(key) as T | undefined;
     this.reads.add(key);
@@ -93,7 +100,8 @@ export class OpenTransaction implements HandlerTransaction {
   publish(type: string, data: unknown, options: EventOptions = {}): Event {
     this.#check();
     const { cause, make } = this.#options;
-    const event = make(type, data, { ...causedBy(cause), ...options });
+    const own = causedBy(cause.event, { within: cause.traceparent });
+    const event = make(type, data, { ...own, ...options });
     this.events.push(event);
     return event;
   }

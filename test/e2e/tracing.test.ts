@@ -14,7 +14,6 @@ import type { EdgeProcess } from '../../demo/edge-process.ts';
 import { serve } from '../../examples/two-services/node-server.ts';
 import { parseTraceparent } from '../../src/event/trace-context.ts';
 import { OtlpTracer } from '../../src/monitor/otlp.ts';
-import { eventAttributes, inSpan } from '../../src/monitor/tracing.ts';
 import { EventService } from '../../src/service/service.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { Collector } from '../unit/collector.ts';
@@ -32,7 +31,6 @@ let site: Site;
 let browser: KillableBrowser;
 let server: Server;
 let service: EventService;
-let tracer: OtlpTracer;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-tracing-'));
@@ -58,7 +56,6 @@ afterAll(async () => {
 
 /** The stock's keeper: what is added to a cart is reserved. */
 async function startService(): Promise<void> {
-  tracer = new OtlpTracer({ url: collector.url, service: 'stock' });
   server = await serve((request) => service.handleIncomingEvent(request), 0);
   const { port } = server.address() as AddressInfo;
   service = new EventService({
@@ -67,13 +64,10 @@ async function startService(): Promise<void> {
     key: edge.keys.admin,
     callbackUrl: `http://127.0.0.1:${port}/events`,
     storage: openMemory(),
+    tracer: new OtlpTracer({ url: collector.url, service: 'stock' }),
   });
   service.registerHandler('product.added', (event, transaction) => {
-    const { traceparent: parent } = event;
-    const options = { parent, kind: 'consumer', attributes: eventAttributes(event) } as const;
-    return inSpan(tracer, `handle ${event.type}`, options, ({ traceparent }) => {
-      transaction.publish('stock.reserved', event.data, { traceparent });
-    });
+    transaction.publish('stock.reserved', event.data);
   });
   await service.start();
 }

@@ -7,6 +7,7 @@ import { makeEvent, type Event } from '../../src/event/event.ts';
 import type { EventSchemas } from '../../src/event/catalogue.ts';
 import type { EventFactory } from '../../src/event/factory.ts';
 import { MillraceError } from '../../src/errors.ts';
+import type { Tracer } from '../../src/monitor/tracing.ts';
 import { hostPorts } from '../../src/ports.ts';
 import { StoredDeadLetters } from '../../src/storage/dead-letters/stored-dead-letters.ts';
 import type { JsonValue, Storage } from '../../src/storage/storage.ts';
@@ -90,13 +91,14 @@ export function startProcess(
   names: readonly string[],
   fails: Fails,
   attempts = 3,
+  tracer?: Tracer,
 ): ServiceProcess {
   const handlers = new Handlers({ timeoutMs: 60_000, attempts });
   for (const name of names) handlers.add('order.placed', effect(name, fails), { name });
   const inbox = new Inbox(storage, 'service/world/');
   const letters = new StoredDeadLetters(storage, 'world');
   const run = new DeliveryRun({
-    ...{ service: 'world', storage, ports, handlers, inbox, letters, counts: noCounts() },
+    ...{ service: 'world', storage, ports, handlers, inbox, letters, counts: noCounts(), tracer },
     make: createEventFactory({ source: 'world', ports }) as EventFactory<EventSchemas>,
     order: new CommitOrder(storage, 'service/world/inbox'),
   });

@@ -9,9 +9,9 @@ import { OpenTransaction } from '../../src/service/transaction.ts';
 
 const make = createEventFactory({ source: 'test', ports: hostPorts });
 const storage = openMemory();
-const transactionOf = (cause = make('order.placed', 1)) =>
+const transactionOf = (event = make('order.placed', 1), traceparent = event.traceparent) =>
   new OpenTransaction({
-    ...{ storage, cause, attempt: 1, since: 0 },
+    ...{ storage, cause: { event, traceparent }, attempt: 1, since: 0 },
     make: make as EventFactory<EventSchemas>,
   });
 
