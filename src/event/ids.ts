@@ -7,6 +7,7 @@ import type { Ports } from '../ports.ts';
 /** Gives a new id at each call, greater than all before it. */
 export type IdSource = () => string;
 
+/** Few: the first id waits for all of them to be written in hexadecimal. */
 const POOL_BYTES = 256;
 /** The counter starts in the lower half of its 30 bits, so that at least 2²⁹ ids fit in a ms. */
 const COUNTER_START_MASK = 0x1fff_ffff;

@@ -117,7 +117,7 @@ export class DeliveryRun {
     if (handler === undefined)
       throw new Error(`there is no handler ${letter.where.name} in this service: register it first`);
     const event = madeEventOf(letter);
-    await this.#call({ handler, event }, letter.attempts + 1, async () =>
+    await this.#attempt({ handler, event }, letter.attempts + 1, async () =>
       (await letters.get(letter.id)) === undefined ? undefined : [letters.entry(letter.id)],
     );
     return 'taken';
@@ -139,7 +139,7 @@ export class DeliveryRun {
     const { failures } = await this.#options.inbox.begun(subscription, sequence);
     const attempt = (failures[step.handler.name] ?? 0) + 1;
     try {
-      const committed = await this.#call(step, attempt, () => this.#settle(delivery, step, left));
+      const committed = await this.#attempt(step, attempt, () => this.#settle(delivery, step, left));
       if (committed === 'committed') counts.handled++;
       return true;
     } catch (error) {
@@ -151,8 +151,8 @@ export class DeliveryRun {
     }
   }
 
-  /** In a span of its own, commit included, where the event's trace is recorded. */
-  async #call(
+  /** One attempt, in a span of its own where the event's trace is recorded: with its commit, and all calls that were overtaken. */
+  async #attempt(
     step: Pick<Step, 'handler' | 'event'>,
     attempt: number,
     settle: Settle,
@@ -160,7 +160,8 @@ export class DeliveryRun {
     const { tracer } = this.#options;
     const { event, handler } = step;
     const { traceparent: parent } = event;
-    if (tracer === undefined || !isTraced(event)) return this.#attempt(step, attempt, settle, parent);
+    if (tracer === undefined || !isTraced(event))
+      return this.#callAndCommit(step, attempt, settle, parent);
     const attributes = {
       ...eventAttributes(event),
       'messaging.operation.type': 'process',
@@ -169,11 +170,11 @@ export class DeliveryRun {
     };
     const options = { parent, kind: 'consumer', attributes } as const;
     return inSpan(tracer, `handle ${event.type}`, options, ({ traceparent }) =>
-      this.#attempt(step, attempt, settle, traceparent),
+      this.#callAndCommit(step, attempt, settle, traceparent),
     );
   }
 
-  async #attempt(
+  async #callAndCommit(
     { handler, event }: Pick<Step, 'handler' | 'event'>,
     attempt: number,
     settle: Settle,

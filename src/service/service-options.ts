@@ -42,7 +42,7 @@ export interface EventServiceOptions<Schemas extends EventSchemas = {}> {
   /** Events at the edge that stay in the log. Default: all: trim it where nothing else is made of it. */
   readonly keepEvents?: number;
   readonly onGap?: (gap: Gap) => void;
-  /** Records a span `handle {type}` for each call of a handler, of events whose trace is recorded. Default: nobody. */
+  /** Records a span `handle {type}` for each attempt of a handler at an event whose trace is recorded. Default: nobody. */
   readonly tracer?: Tracer;
   /** Default: the host's. */
   readonly fetch?: Fetch;

@@ -24,10 +24,10 @@ const placed = (traceparent?: string): Event =>
   });
 
 /** Delivers the event to two handlers, `first` and `second`, until each has run or was given up on. */
-async function deliver(event: Event, { failures = 0, attempts = 3 } = {}) {
+async function deliver(event: Event, { failures = 0 } = {}) {
   const storage = openMemory();
   const fails = (_: Event, name: string, attempt: number) => name === 'second' && attempt <= failures;
-  const process = startProcess(storage, ['first', 'second'], fails, attempts, tracer);
+  const process = startProcess(storage, ['first', 'second'], fails, 3, tracer);
   const delivery = { subscription: SUBSCRIPTION, sequence: 1, events: [event] };
   while ((await process.take(delivery)) === 'failed');
   await tracer.dispose();
@@ -43,7 +43,7 @@ const told = () =>
   });
 
 describe('a service with a tracer', () => {
-  test('has a span for each call of a handler, and what that publishes is made within it', async () => {
+  test('has a span for each attempt of a handler, and what that publishes is made within it', async () => {
     const traceparent = startTrace(hostPorts);
     const published = await deliver(placed(traceparent));
     expect(told()).toEqual([
@@ -58,7 +58,7 @@ describe('a service with a tracer', () => {
     );
   });
 
-  test('tells of each call that failed, and of why', async () => {
+  test('tells of each attempt that failed, and of why', async () => {
     const published = await deliver(placed(startTrace(hostPorts)), { failures: 2 });
     expect(told()).toEqual([
       ['handle order.placed', { stringValue: 'first' }, { intValue: '1' }, undefined],
@@ -66,7 +66,7 @@ describe('a service with a tracer', () => {
       ['handle order.placed', { stringValue: 'second' }, { intValue: '2' }, 'not e-1'],
       ['handle order.placed', { stringValue: 'second' }, { intValue: '3' }, undefined],
     ]);
-    // Of the calls that failed nothing was committed.
+    // Of those that failed nothing was committed.
     expect(published.map(({ traceparent }) => parseTraceparent(traceparent)?.spanId)).toEqual(
       [0, 3].map((index) => collector.spans[index]!.spanId),
     );
